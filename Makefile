@@ -1,0 +1,29 @@
+# make course   run every notebook and print the table of systems
+# make lab      open the course in JupyterLab
+# make test     unit tests, notebooks, packaging
+# make clean    remove what the above made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: course lab test clean
+
+course: $(READY)
+	$(BIN)/python notebooks/run_course.py
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist

