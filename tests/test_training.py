@@ -1,0 +1,201 @@
+"""The loop: schedule, updates, resume, Ctrl-C, two processes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bertsum_lite.encoding import collate
+from bertsum_lite.training import Group, TrainingConfig, noam, plan, train
+
+WORKER = Path(__file__).with_name("train_worker.py")
+CONFIG = TrainingConfig(epochs=3, documents_per_update=8, tokens_per_batch=120, precision="no", groups=(Group("", 1e-2, 5),))
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values()))
+
+
+def test_noam_by_pencil():
+    assert noam(4, 2e-3, 4) == pytest.approx(1e-3)  # the peak: lr / √warmup
+    assert noam(1, 2e-3, 4) == pytest.approx(2e-3 / 8)
+    assert noam(16, 2e-3, 4) == pytest.approx(5e-4)
+    assert noam(10_000, 2e-3, 10_000) == pytest.approx(2e-5)  # the paper's
+
+
+def test_an_epoch_uses_every_document_once_in_seeded_order():
+    lengths = [random.Random(0).randint(20, 500) for _ in range(333)]
+    updates = plan(lengths, replace(CONFIG, tokens_per_batch=2048), epoch=0)
+    assert sorted(i for update in updates for batch in update for i in batch) == list(range(333))
+    assert {sum(map(len, update)) for update in updates} <= {8, 333 % 8}
+    assert updates == plan(lengths, replace(CONFIG, tokens_per_batch=2048), epoch=0)
+    assert updates != plan(lengths, replace(CONFIG, tokens_per_batch=2048), epoch=1)
+
+
+@pytest.mark.parametrize("loss", ["bce", "listwise"])
+def test_it_learns(tiny, records, loss):
+    model = tiny(loss=loss, k=1)
+    # What stands first is the summary: learnable by position.
+    records = [{**record, "summary": record["document"][:1]} for record in records]
+    config = replace(CONFIG, epochs=12)
+    history = train(model, model.examples(records), collate, config)
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    chosen = model.extract([record["document"] for record in records])
+    assert sum(row == [0] for row in chosen) > 30
+
+
+def test_the_result_does_not_depend_on_how_an_update_is_cut(tiny, records):
+    models = []
+    for tokens in (60, 10_000):
+        model = tiny()
+        train(model, model.examples(records), collate, replace(CONFIG, epochs=1, tokens_per_batch=tokens))
+        models.append(model)
+    for one, other in zip(models[0].parameters(), models[1].parameters()):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-3)
+
+
+def test_groups_have_their_own_rates(tiny, records):
+    model = tiny()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    groups = (Group("encoder.", 0.0, 5), Group("", 1e-2, 5))
+    history = train(model, model.examples(records), collate, replace(CONFIG, epochs=1, groups=groups))
+    assert history[4]["lr"] == pytest.approx(1e-2 / 5**0.5)
+    assert history[4]["lr encoder."] == 0
+    for name, parameter in model.named_parameters():
+        if name.startswith("encoder."):
+            assert torch.equal(parameter, before[name])
+    assert not torch.equal(model.score.weight, before["score.weight"])
+
+
+def test_groups_that_leave_out_or_find_nothing_are_refused(tiny, records):
+    model = tiny()
+    examples = model.examples(records)
+    with pytest.raises(ValueError, match="no group takes the parameter encoder"):
+        train(model, examples, collate, replace(CONFIG, groups=(Group("score", 1e-3, 5),)))
+    with pytest.raises(ValueError, match="the group 'decoder.' takes no parameter"):
+        train(model, examples, collate, replace(CONFIG, groups=(Group("decoder.", 1e-3, 5), Group("", 1e-3, 5))))
+
+
+def test_nothing_to_train_on_says_so(tiny):
+    with pytest.raises(ValueError, match="nothing to train on"):
+        train(tiny(), [], collate, CONFIG)
+
+
+@pytest.mark.parametrize("stop", [1, 5, 7])
+def test_resumed_equals_uninterrupted_bit_for_bit(tiny, records, tmp_path, stop):
+    def fresh():
+        return tiny(dropout=0.1, encoder_dropout=0.1)
+
+    whole, parted = fresh(), fresh()
+    examples = whole.examples(records)
+    full = train(whole, examples, collate, CONFIG)
+
+    class StopError(Exception):
+        pass
+
+    def fail(history):
+        if len(history) == stop + 1:  # one update after the checkpoint, as a power cut would
+            raise StopError
+
+    config = replace(CONFIG, save_every=stop)
+    with pytest.raises(StopError):
+        train(parted, examples, collate, config, tmp_path / "checkpoint", on_update=fail)
+    parted = fresh()
+    resumed = train(parted, examples, collate, config, tmp_path / "checkpoint")
+    assert same(whole, parted)
+    assert resumed == full
+    names = {file.name for file in (tmp_path / "checkpoint").iterdir()}
+    assert names == {"model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json", "SHA256SUMS"}
+
+
+def test_a_checkpoint_of_another_run_or_damaged_is_refused(tiny, records, tmp_path):
+    model = tiny()
+    examples = model.examples(records)
+    config = replace(CONFIG, epochs=1, save_every=5)
+    train(model, examples, collate, config, tmp_path / "c")
+    with pytest.raises(ValueError, match="checkpoint of another run"):
+        train(tiny(), examples, collate, replace(config, seed=1), tmp_path / "c")
+    with pytest.raises(ValueError, match="checkpoint of another run"):
+        train(tiny(), examples[:-1], collate, config, tmp_path / "c")
+    (tmp_path / "c" / "optimizer.safetensors").write_bytes(b"x")
+    with pytest.raises(ValueError, match="optimizer.safetensors is damaged"):
+        train(tiny(), examples, collate, config, tmp_path / "c")
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_training_goes_on_to_the_same_end(tiny, records, tmp_path):
+    whole, parted = tiny(dropout=0.1), tiny(dropout=0.1)
+    examples = whole.examples(records)
+    train(whole, examples, collate, CONFIG)
+
+    def press(history):
+        if len(history) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="stopped after update 4 of 15; run again to go on"):
+        train(parted, examples, collate, CONFIG, tmp_path / "c", on_update=press)
+    parted = tiny(dropout=0.1)
+    train(parted, examples, collate, CONFIG, tmp_path / "c")
+    assert same(whole, parted)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_it_runs_outside_the_main_thread(tiny, records):
+    model, result = tiny(), []
+    examples = model.examples(records)
+    thread = threading.Thread(target=lambda: result.append(train(model, examples, collate, replace(CONFIG, epochs=1))))
+    thread.start()
+    thread.join()
+    assert len(result[0]) == 5
+
+
+def test_an_unwritable_checkpoint_folder_says_so(tiny, records, tmp_path):
+    (tmp_path / "file").write_text("")
+    model = tiny()
+    with pytest.raises(OSError, match="cannot write to"):
+        train(model, model.examples(records), collate, replace(CONFIG, save_every=1), tmp_path / "file" / "c")
+
+
+def worker(*arguments, launch=()):
+    command = [sys.executable, *launch, str(WORKER), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_at_a_random_moment_and_resumed_it_ends_with_equal_weights(tiny_encoder, tmp_path):
+    whole = worker(tiny_encoder, tmp_path / "whole", 0.1)
+    assert whole.wait() == 0, whole.stderr.read()
+    killed = worker(tiny_encoder, tmp_path / "killed", 0.1)
+    state = tmp_path / "killed" / "checkpoint" / "state.json"
+    while not state.exists():
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.01)
+    time.sleep(random.random())  # a random step, or even a half-written checkpoint
+    killed.kill()
+    killed.wait()
+    assert not (tmp_path / "killed" / "model").exists(), "it ended before it was killed: make the run longer"
+    again = worker(tiny_encoder, tmp_path / "killed", 0.1)
+    assert again.wait() == 0, again.stderr.read()
+    weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("whole", "killed")]
+    assert weights[0] == weights[1]
+
+
+def test_two_processes_give_the_loss_curve_of_one(tiny_encoder, tmp_path):
+    launch = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "--num_cpu_threads_per_process=1",
+              "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0")
+    one = worker(tiny_encoder, tmp_path / "one", 0.0)
+    assert one.wait() == 0, one.stderr.read()
+    two = worker(tiny_encoder, tmp_path / "two", 0.0, launch=launch)
+    assert two.wait() == 0, two.stderr.read()
+    curves = [json.loads((tmp_path / run / "history.json").read_text()) for run in ("one", "two")]
+    assert curves[1]["processes"] == 2
+    assert len(curves[0]["loss"]) == len(curves[1]["loss"])
+    assert curves[0]["loss"] == pytest.approx(curves[1]["loss"], abs=1e-4)
+    assert curves[0]["loss"][-1] < curves[0]["loss"][0]
