@@ -9,6 +9,7 @@ from bertsum_lite.backbone import minilm_folder, quiet
 from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
 
 ROOT = Path(__file__).resolve().parent.parent
+torch.set_num_threads(1)  # the models here are tiny: more threads only wait for each other
 
 
 @pytest.fixture(scope="session")
