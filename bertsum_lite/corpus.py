@@ -46,7 +46,8 @@ def _cnn_dailymail(row: dict) -> dict:
 
 
 def _xsum(row: dict) -> dict:
-    return {"id": row["id"], "document": split_sentences(row["document"]), "summary": [row["summary"]]}
+    document = [sentence for line in _lines(row["document"]) for sentence in split_sentences(line)]
+    return {"id": row["id"], "document": document, "summary": [row["summary"]]}
 
 
 def _scitldr(row: dict) -> dict:

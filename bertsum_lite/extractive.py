@@ -307,7 +307,12 @@ class ExtractiveSummarizer(PreTrainedModel):
         if Path(name).is_dir():
             check_folder(name)
         with quiet():
-            found = PretrainedConfig.get_config_dict(name)[0].get("model_type")
+            try:
+                found = PretrainedConfig.get_config_dict(name)[0].get("model_type")
+            except OSError as error:
+                raise OSError(
+                    f"there is no model {str(name)!r}: not a folder here, nor reachable on the Hub"
+                ) from error
             if found != cls.config_class.model_type:
                 raise ValueError(f"{name} holds a model of type {found!r}, not {cls.config_class.model_type!r}")
             try:

@@ -1,6 +1,8 @@
 import os
 from pathlib import Path
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read at import: unit tests ask the Hub for nothing
+
 import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel
@@ -54,6 +56,8 @@ def records() -> list[dict]:
     places = ["harbour", "market", "bridge", "library", "station", "garden", "school", "mill"]
     made = []
     for i in range(40):
-        document = [f"The {place} number {i * n} was quiet on day {n}." for n, place in enumerate(places[: 3 + i % 6], 1)]
+        document = [
+            f"The {place} number {i * n} was quiet on day {n}." for n, place in enumerate(places[: 3 + i % 6], 1)
+        ]
         made.append({"id": str(i), "document": document, "summary": [document[i % 3]]})
     return made

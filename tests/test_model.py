@@ -36,10 +36,14 @@ def test_a_folder_appears_whole_with_checksums_and_replaces_the_old_one(tmp_path
 def test_a_full_disk_leaves_the_old_folder_and_no_debris(tmp_path):
     with storage.new_folder(tmp_path / "model") as folder:
         (folder / "file").write_text("old")
-    with pytest.raises(OSError, match="what stood there before is unchanged.*No space left"):
+
+    def fill_the_disk():
         with storage.new_folder(tmp_path / "model") as folder:
             (folder / "file").write_text("half")
             raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="what stood there before is unchanged.*No space left"):
+        fill_the_disk()
     assert (tmp_path / "model" / "file").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
@@ -80,7 +84,9 @@ def test_a_wrong_digest_of_the_bundled_encoder_is_refused(tmp_path, monkeypatch)
     shutil.copytree(backbone.minilm_folder(), tmp_path / backbone._FOLDER)
     with open(tmp_path / backbone._FOLDER / "tokenizer.json", "a") as file:
         file.write(" ")
-    monkeypatch.setattr(backbone, "distribution", lambda _: type("D", (), {"locate_file": lambda self, p: tmp_path / p})())
+    monkeypatch.setattr(
+        backbone, "distribution", lambda _: type("D", (), {"locate_file": lambda self, p: tmp_path / p})()
+    )
     with pytest.raises(ValueError, match="tokenizer.json is damaged.*expected be50c3628f2b"):
         backbone.minilm_folder()
 
@@ -156,7 +162,9 @@ def test_an_encoder_layer_equals_pytorchs():
 def test_positions_by_pencil_and_heads_that_do_not_divide():
     positions = sinusoidal_positions(3, 4)
     expected = torch.tensor([2.0, 2.0, 0.02, 0.02]).mul(torch.tensor([1, 1, 1, 1]))
-    torch.testing.assert_close(positions[2], torch.stack([expected[0].sin(), expected[1].cos(), expected[2].sin(), expected[3].cos()]))
+    torch.testing.assert_close(
+        positions[2], torch.stack([expected[0].sin(), expected[1].cos(), expected[2].sin(), expected[3].cos()])
+    )
     with pytest.raises(ValueError, match="3 heads do not divide"):
         MultiHeadAttention(16, 3)
 

@@ -173,12 +173,20 @@ def test_greedy_equals_the_plain_algorithm_on_random_documents_of_few_words():
         assert greedy_oracle(document, summary, k) == plain_greedy(document, summary, k), (document, summary, k)
 
 
-@pytest.mark.parametrize(("folder", "split"), [
-    ("scitldr", "train"), ("scitldr", "validation"), ("cnndm_realsumm100", "test"), ("csl", "validation"),
-])
+@pytest.mark.parametrize(
+    ("folder", "split"),
+    [
+        ("scitldr", "train"),
+        ("scitldr", "validation"),
+        ("cnndm_realsumm100", "test"),
+        ("csl", "validation"),
+    ],
+)
 def test_greedy_equals_the_plain_algorithm_on_real_corpora(real_data, folder, split):
     for record in load_corpus(real_data / folder, split):
-        assert greedy_oracle(record["document"], record["summary"]) == plain_greedy(record["document"], record["summary"])
+        assert greedy_oracle(record["document"], record["summary"]) == plain_greedy(
+            record["document"], record["summary"]
+        )
 
 
 @pytest.mark.parametrize("document", [CHINESE, ARABIC])

@@ -11,7 +11,7 @@ from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
 from bertsum_lite.training import Group, TrainingConfig, train
 
 encoder, output, dropout = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
-words = "harbour market bridge library station garden school mill".split()
+words = ["harbour", "market", "bridge", "library", "station", "garden", "school", "mill"]
 records = []
 for i in range(40):
     document = [f"The {word} number {i * n} was quiet on day {n}." for n, word in enumerate(words[: 3 + i % 6], 1)]
