@@ -5,7 +5,6 @@ greedy algorithm adds the sentence that most raises ROUGE-1 F + ROUGE-2 F and st
 does (Nallapati et al. 2017; the paper's section 4.1 and its code, which counts n-gram *sets*).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 from math import comb
@@ -22,10 +21,12 @@ def ngrams(tokens: Sequence[str], n: int) -> set[Gram]:
     return set(zip(*(tokens[i:] for i in range(n))))
 
 
-def _grams(document: Sequence[str], summary: Sequence[str]) -> list[tuple[list[set[Gram]], set[Gram]]]:
+def _grams(
+    document: Sequence[str], summary: Sequence[str], stem: bool = False
+) -> list[tuple[list[set[Gram]], set[Gram]]]:
     """For n = 1 and 2: the n-grams of each sentence, and those of the whole summary."""
-    sentences = [tokenize(sentence) for sentence in document]
-    reference = [token for sentence in summary for token in tokenize(sentence)]
+    sentences = [tokenize(sentence, stem) for sentence in document]
+    reference = [token for sentence in summary for token in tokenize(sentence, stem)]
     return [([ngrams(tokens, n) for tokens in sentences], ngrams(reference, n)) for n in (1, 2)]
 
 
@@ -38,44 +39,47 @@ def greedy_oracle(document: Sequence[str], summary: Sequence[str], max_sentences
     """Indices of the greedy extract, in the order chosen (ties go to the earlier sentence).
 
     For every sentence two counts are kept per n: how many n-grams it would *add* to the extract,
-    and how many of those the summary has. When a sentence is taken, only the sentences that share
-    an n-gram with it are updated: each n-gram of the document is looked at twice in all, where
-    recounting every union costs sentences × steps × n-grams.
+    and how many of those the summary has. When a sentence is taken, the counts of the others fall
+    by what they share with it. No union is ever counted again.
 
     Returns an empty list when no sentence shares a word with the summary.
     """
-    counters = []
-    for sentences, reference in _grams(document, summary):
-        holders: dict[Gram, list[int]] = defaultdict(list)  # n-gram → the sentences that hold it
-        for i, grams in enumerate(sentences):
-            for gram in grams:
-                holders[gram].append(i)
-        added = np.array([len(grams) for grams in sentences])  # (sentences,)
-        hits = np.array([len(grams & reference) for grams in sentences])  # (sentences,)
-        counters.append((sentences, reference, holders, added, hits))
-
     chosen: list[int] = []
-    size, overlap, best = [0, 0], [0, 0], 0.0
+    best = 0.0
+    counters = [_Counter(sentences, reference) for sentences, reference in _grams(document, summary)]
     while len(chosen) < min(max_sentences, len(document)):
-        scores = sum(
-            _f1(overlap[n] + hits, size[n] + added, len(reference))
-            for n, (_, reference, _, added, hits) in enumerate(counters)
-        )
+        scores = sum(counter.scores() for counter in counters)  # (sentences,)
         scores[chosen] = 0.0
         i = int(scores.argmax())
         if scores[i] <= best:
             break
         best = scores[i]
         chosen.append(i)
-        for n, (sentences, reference, holders, added, hits) in enumerate(counters):
-            size[n] += added[i]
-            overlap[n] += hits[i]
-            for gram in sentences[i]:
-                # An n-gram counts once for the extract: nobody adds it any more.
-                for j in holders.pop(gram, ()):
-                    added[j] -= 1
-                    hits[j] -= gram in reference
+        for counter in counters:
+            counter.take(i)
     return chosen
+
+
+class _Counter:
+    """What each sentence would add to the extract, for one n."""
+
+    def __init__(self, sentences: list[set[Gram]], reference: set[Gram]):
+        self.sentences, self.reference = sentences, reference
+        self.added = np.array([len(grams) for grams in sentences])  # (sentences,)
+        self.hits = np.array([len(grams & reference) for grams in sentences])  # (sentences,)
+        self.extract: set[Gram] = set()
+        self.overlap = 0
+
+    def scores(self) -> np.ndarray:
+        return _f1(self.overlap + self.hits, len(self.extract) + self.added, len(self.reference))
+
+    def take(self, i: int) -> None:
+        new = self.sentences[i] - self.extract
+        self.extract |= new
+        self.overlap += self.hits[i]
+        self.added -= [len(grams & new) for grams in self.sentences]
+        if useful := new & self.reference:
+            self.hits -= [len(grams & useful) for grams in self.sentences]
 
 
 def exhaustive_oracle(
@@ -105,14 +109,14 @@ def exhaustive_oracle(
 
 
 def sentence_scores(document: Sequence[str], summary: Sequence[str]) -> list[float]:
-    """How good each sentence is alone: mean of its ROUGE-1 and ROUGE-2 F, between 0 and 1.
+    """How good each sentence is alone: mean of its ROUGE-1 and ROUGE-2 F on stems, between 0 and 1.
 
     The soft labels: where greedy labels call a sentence nearly as good as the chosen one a 0,
     these say how nearly.
     """
     per_n = [
         [float(_f1(len(grams & reference), len(grams), len(reference))) for grams in sentences]
-        for sentences, reference in _grams(document, summary)
+        for sentences, reference in _grams(document, summary, stem=True)
     ]
     return [sum(values) / 2 for values in zip(*per_n)]
 

@@ -143,17 +143,18 @@ def plain_greedy(document, summary, max_sentences=3):
     def f1(candidate, reference):
         return 2 * len(candidate & reference) / max(len(candidate) + len(reference), 1)
 
-    reference = [token for sentence in summary for token in tokenize(sentence)]
-    sentences = [tokenize(sentence) for sentence in document]
+    reference_tokens = [token for sentence in summary for token in tokenize(sentence)]
+    references = [grams(reference_tokens, n) for n in (1, 2)]
+    sentences = [[grams(tokenize(sentence), n) for sentence in document] for n in (1, 2)]
     chosen, best = [], 0.0
     for _ in range(max_sentences):
         winner = None
         for i in range(len(document)):
             if i in chosen:
                 continue
-            score = sum(
-                f1(set().union(*(grams(sentences[j], n) for j in [*chosen, i])), grams(reference, n)) for n in (1, 2)
-            )
+            score = 0.0
+            for of_n, reference in zip(sentences, references):
+                score += f1(set().union(*(of_n[j] for j in [*chosen, i])), reference)
             if score > best:
                 winner, best = i, score
         if winner is None:

@@ -1,0 +1,105 @@
+"""The repository itself: requirements agree, the address stands once, the wheel carries the data."""
+
+import re
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+from conftest import ROOT
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import pip._vendor.tomli as tomllib
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA_NAMES = {"torch": "pytorch"}
+
+
+def requirements(lines):
+    """{name: lower bound} of lines such as ``torch>=2.6``."""
+    found = (re.match(r"([\w.-]+)>=([\d.]+)$", line) for line in lines)
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_environment_yml_and_pyproject_ask_for_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    pip = next(entry["pip"] for entry in environment if isinstance(entry, dict))
+    conda = requirements([*(line for line in environment if isinstance(line, str)), *pip])
+    extras = PROJECT["optional-dependencies"]
+    wanted = requirements([*PROJECT["dependencies"], *extras["course"], *extras["test"]])
+    wanted = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}
+    assert conda == {**wanted, "python": PROJECT["requires-python"].removeprefix(">=")}
+    assert "-e ." in pip
+
+
+def test_the_brief_s_tools_are_all_required():
+    wanted = {"jupyterlab", "torch", "transformers", "datasets", "matplotlib", "seaborn", "rouge-score", "nbval"}
+    extras = PROJECT["optional-dependencies"]
+    assert wanted <= set(requirements([*PROJECT["dependencies"], *extras["course"], *extras["test"]]))
+
+
+def test_every_pin_satisfies_its_lower_bound():
+    pins = dict(
+        re.match(r"([\w.-]+)==([\d.]+)", line).groups()
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    assert pins["torch"] == "2.13.0"
+    for name, bound in requirements(PROJECT["dependencies"]).items():
+        pinned = [int(part) for part in pins[name].split(".")]
+        assert pinned >= [int(part) for part in bound.split(".")], name
+
+
+@pytest.mark.parametrize("file", ["README.md", "CITATION.cff", "CONTRIBUTING.md", "data/README.md"])
+def test_the_address_is_the_one_of_pyproject(file):
+    address = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    text = (ROOT / file).read_text(encoding="utf-8")
+    found = re.findall(r"(?:github\.com|colab\.research\.google\.com/github)/([\w-]+/[\w-]+)", text)
+    assert set(found) <= {address}
+
+
+def test_the_readme_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_top_level_holds_what_the_brief_fixes():
+    for name in ("notebooks", "bertsum_lite", "data", "exercises", "tests", "environment.yml", "README.md"):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_wheel_carries_the_corpora_and_finds_them_when_installed(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert {
+        "bertsum_lite/data/README.md",
+        *(f"bertsum_lite/data/harbour/{s}.jsonl" for s in ("train", "validation", "test")),
+    } <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    code = """
+import bertsum_lite, bertsum_lite.corpus
+print(bertsum_lite.corpus.data_folder())
+assert len(bertsum_lite.load_corpus("harbour", "test"))
+"""
+    site = tmp_path / "site"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=site,
+        env={"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == str(site / "bertsum_lite" / "data")
