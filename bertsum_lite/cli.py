@@ -19,6 +19,7 @@ def train(args: argparse.Namespace) -> None:
     from bertsum_lite.corpus import load_corpus
     from bertsum_lite.encoding import collate
     from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
+    from bertsum_lite.selection import typical_length
     from bertsum_lite.tiers import CPU
     from bertsum_lite.training import train as run
 
@@ -100,13 +101,6 @@ def label(args: argparse.Namespace) -> None:
     for record in load_corpus(args.data, args.split).to_list()[: args.limit]:
         row = {"id": record["id"], "labels": labels(record["document"], record["summary"], args.k or 3)}
         print(json.dumps(row, ensure_ascii=False))
-
-
-def typical_length(records: list[dict]) -> int:
-    """How many average sentences of these documents are as long as an average summary (at least 1)."""
-    summary = sum(len(" ".join(r["summary"]).split()) for r in records) / len(records)
-    words = sum(len(sentence.split()) for r in records for sentence in r["document"])
-    return max(1, round(summary * sum(len(r["document"]) for r in records) / words))
 
 
 def accelerate_rank() -> int:

@@ -148,6 +148,8 @@ def train(
             if interrupted.is_set():
                 where = f"; run again to go on from {checkpoint}" if checkpoint else ""
                 raise KeyboardInterrupt(f"stopped after update {step} of {len(updates)}{where}")
+    # accelerate leaves its autocast around forward: take it off, or the model would go on scoring in bf16.
+    accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
     model.train(was_training)
     return history
 

@@ -45,7 +45,13 @@ def main() -> int:
         notebook = nbformat.read(path, as_version=4)
         start = time.perf_counter()
         try:
-            NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(HERE)}}).execute()
+            NotebookClient(
+                notebook,
+                timeout=None,
+                coalesce_streams=True,  # a progress bar becomes its last state
+                resources={"metadata": {"path": str(HERE)}},
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its warnings would break the line
+            ).execute()
             result = headline(notebook)
         except CellExecutionError as error:
             failed.append(path.stem)

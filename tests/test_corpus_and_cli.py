@@ -280,8 +280,8 @@ def test_a_figure_without_a_text_is_refused_and_one_with_it_carries_it(monkeypat
     monkeypatch.setattr(plots, "display", lambda data, **more: shown.append((data, more)))
     with pytest.raises(ValueError, match="say in `alt`"):
         plots.show(plots.lines({"a": [1, 2]}, "x", "y", "t"), alt=" ")
-    plots.show(plots.lines({"a": [1, 2], "b": [2, 1]}, "x", "y", "t"), alt="two lines")
-    assert shown[0][1]["metadata"] == {"image/png": {"alt": "two lines"}}
+    plots.show(plots.lines({"a": [1, 2], "b": [2, 1]}, "x", "y", "t"), alt='two "lines"')
+    assert 'alt="two &quot;lines&quot;"' in shown[0][0]["text/html"]
     assert plots.smooth([5.0, 5.0, 5.0]) == pytest.approx([5, 5, 5])
 
 

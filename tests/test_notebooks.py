@@ -63,8 +63,10 @@ def test_the_badge_opens_this_notebook(path):
 def test_every_figure_has_a_text(path):
     for cell in code_cells(path):
         for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
-                assert output.metadata.get("image/png", {}).get("alt", "").strip(), cell.source
+            data = output.get("data", {})
+            assert "image/png" not in data, "show figures with plots.show(figure, alt=…)"
+            for tag in re.findall("<img [^>]*>", data.get("text/html", "")):
+                assert re.search(r'alt="[^"]{20,}"', tag), cell.source
 
 
 @every_notebook

@@ -1,6 +1,8 @@
 """sentences, rouge, oracle, baselines, selection: what needs no model."""
 
+import gzip
 import itertools
+import json
 import random
 
 import numpy as np
@@ -129,6 +131,28 @@ def test_nothing_to_score_and_unequal_lists_say_so():
         corpus_rouge([["a"]], [[["a"]], [["b"]]])
     with pytest.raises(ValueError, match="at least one reference"):
         rouge(["a"], [])
+
+
+# The numbers that published outputs must give (rouge-score with its stemmer on this text).
+PUBLISHED = [
+    ("cnndm_realsumm100", "lead-3", (41.06, 17.47, 37.21)),
+    ("cnndm_realsumm100", "presumm_ext_abs", (42.77, 19.18, 39.36)),
+    ("cnndm_realsumm100", "matchsumm", (45.97, 21.80, 41.60)),
+    ("xsum_outputs", "lead", (16.01, 1.58, 11.79)),
+    ("xsum_outputs", "ext-oracle", (29.36, 8.72, 22.40)),
+    ("xsum_outputs", "convs2s", (30.94, 11.02, 25.05)),
+]
+
+
+@pytest.mark.parametrize(("folder", "system", "expected"), PUBLISHED)
+def test_published_outputs_get_their_published_scores(real_data, folder, system, expected):
+    (file,) = (real_data / folder).glob("test.jsonl*")
+    opener = gzip.open if file.suffix == ".gz" else open
+    with opener(file, "rt", encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    outputs = [row["document"][:3] if system == "lead-3" else row["systems"][system] for row in rows]
+    result = corpus_rouge(outputs, [[row["summary"]] for row in rows], resamples=10)
+    assert list(result.mean.values()) == pytest.approx(expected, abs=0.05)
 
 
 # oracle
