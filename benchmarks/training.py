@@ -13,7 +13,7 @@ from bertsum_lite.corpus import load_corpus
 from bertsum_lite.encoding import collate
 from bertsum_lite.extractive import ExtractiveSummarizer
 from bertsum_lite.tiers import CPU
-from bertsum_lite.training import _precision, train
+from bertsum_lite.training import _use_bf16, train
 
 DOCUMENTS = 160
 
@@ -28,7 +28,7 @@ def bare_encoder(tokens: int, length: int) -> float:
     batches = round(tokens / (rows * length))
     start = time.perf_counter()
     for batch in range(1, batches + 1):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_precision("auto") == "bf16"):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_use_bf16("auto")):
             loss = encoder(input_ids=ids).last_hidden_state.float().pow(2).mean()
         loss.backward()
         if batch * rows % 16 < rows:

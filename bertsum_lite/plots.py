@@ -129,8 +129,8 @@ def highlight(document: Sequence[str], chosen: Sequence[int], oracle: Sequence[i
         mark = "▶" * state[0] + "★" * state[1]
         back = f"background:{backgrounds[state]};color:#111;" if any(state) else ""
         items.append(
-            f"<div style='{back}padding:1px 6px'><b style='display:inline-block;width:2.2em'>{mark}</b>"
-            f"{html.escape(sentence)}</div>"
+            f"<div style='{back}padding:1px 6px;display:flex'><b style='flex:0 0 2.2em'>{mark}</b>"
+            f"<span>{html.escape(sentence)}</span></div>"
         )
     text = "\n".join(f"{'>' * (i in chosen)}{'*' * (i in oracle)}\t{sentence}" for i, sentence in enumerate(document))
     heading = f"<b>{html.escape(title)}</b> <small>▶ the model · ★ the oracle</small>"

@@ -118,7 +118,8 @@ def train(
     """
     if not len(examples):
         raise ValueError("there is nothing to train on: the list of examples is empty")
-    accelerator = Accelerator(mixed_precision=_precision(config.precision))
+    accelerator = Accelerator(mixed_precision="no")  # ours is below: accelerate's would stay on the model
+    autocast = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=_use_bf16(config.precision))
     set_seed(config.seed, device_specific=True)
     optimizer = torch.optim.Adam(_parameter_groups(model, config.groups), lr=0.0, betas=(0.9, 0.999), eps=1e-9)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
@@ -135,7 +136,8 @@ def train(
         for step, (epoch, batches) in enumerate(updates[len(history) :], start=len(history) + 1):
             for group in optimizer.param_groups:
                 group["lr"] = noam(step, group["learning_rate"], group["warmup"])
-            loss = _update(accelerator, wrapped, optimizer, [[examples[i] for i in b] for b in batches], collate)
+            chosen = [[examples[i] for i in batch] for batch in batches]
+            loss = _update(accelerator, autocast, wrapped, optimizer, chosen, collate)
             rates = {f"lr {g['name']}".strip(): g["lr"] for g in optimizer.param_groups}
             history.append({"step": step, "epoch": epoch + 1, "loss": loss, **rates})
             bar.update()
@@ -148,13 +150,11 @@ def train(
             if interrupted.is_set():
                 where = f"; run again to go on from {checkpoint}" if checkpoint else ""
                 raise KeyboardInterrupt(f"stopped after update {step} of {len(updates)}{where}")
-    # accelerate leaves its autocast around forward: take it off, or the model would go on scoring in bf16.
-    accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
     model.train(was_training)
     return history
 
 
-def _update(accelerator, model, optimizer, batches: list[list], collate) -> float:
+def _update(accelerator, autocast, model, optimizer, batches: list[list], collate) -> float:
     """One step of the optimizer over all ``batches``; returns the mean loss over their documents."""
     documents = sum(map(len, batches))
     # Every process must take part in the last, synchronised backward: an idle one repeats a batch at weight 0.
@@ -164,7 +164,8 @@ def _update(accelerator, model, optimizer, batches: list[list], collate) -> floa
     for number, (batch, weight) in enumerate(own, start=1):
         tensors = {name: tensor.to(accelerator.device) for name, tensor in collate(batch).items()}
         with nullcontext() if number == len(own) else accelerator.no_sync(model):
-            loss = model(**tensors).loss * (weight * len(batch) / documents)
+            with autocast:
+                loss = model(**tensors).loss * (weight * len(batch) / documents)
             # Gradients are averaged over processes; their sum is what one process would have.
             accelerator.backward(loss * accelerator.num_processes)
         total += loss.detach()
@@ -173,15 +174,13 @@ def _update(accelerator, model, optimizer, batches: list[list], collate) -> floa
     return float(accelerator.reduce(total, reduction="sum"))
 
 
-def _precision(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
+def _use_bf16(precision: str) -> bool:
+    if precision != "auto":
+        return precision == "bf16"
     if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        known = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell: float32
-        native = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return "bf16" if native else "no"
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell: float32
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _parameter_groups(model: torch.nn.Module, groups: Sequence[Group]) -> list[dict]:
