@@ -11,14 +11,11 @@ CHECKSUMS = "SHA256SUMS"  # the format of `sha256sum -c`
 
 
 def sha256(file: Path) -> str:
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(stream)
-
-
-def _sha256(stream) -> str:  # Python 3.10
+    """Hexadecimal digest of a file of any size."""
     digest = hashlib.sha256()
-    while block := stream.read(2**20):
-        digest.update(block)
+    with open(file, "rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
     return digest.hexdigest()
 
 
