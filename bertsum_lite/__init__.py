@@ -8,6 +8,7 @@ from importlib import import_module
 # Public name → module. Loaded when first used: `import bertsum_lite` costs nothing.
 _PUBLIC = {
     "load_corpus": "corpus",
+    "describe": "corpus",
     "split_sentences": "sentences",
     "corpus_rouge": "rouge",
     "lead": "baselines",

@@ -26,7 +26,7 @@ def train(args: argparse.Namespace) -> None:
     model_folder, checkpoint = args.output / "model", args.output / "checkpoint"
     if model_folder.exists():
         raise ValueError(f"{model_folder} is there already; choose another --output, or remove it")
-    records = load_corpus(args.data, "train").to_list()[: args.limit]
+    records = load_corpus(args.data, "train", args.limit).to_list()
     torch.manual_seed(args.seed)
     config = ExtractiveConfig.paper() if args.paper else ExtractiveConfig()
     config.k = args.k or typical_length(records)
@@ -57,7 +57,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     model = ExtractiveSummarizer.from_pretrained(args.model)
     k = args.k or model.config.k
-    records = load_corpus(args.data, args.split).to_list()[: args.limit]
+    records = load_corpus(args.data, args.split, args.limit).to_list()
     documents = [record["document"] for record in records]
     chosen = {
         f"lead-{k}": [lead(d, k) for d in documents],
@@ -98,7 +98,7 @@ def label(args: argparse.Namespace) -> None:
     from bertsum_lite.corpus import load_corpus
     from bertsum_lite.oracle import labels
 
-    for record in load_corpus(args.data, args.split).to_list()[: args.limit]:
+    for record in load_corpus(args.data, args.split, args.limit).to_list():
         row = {"id": record["id"], "labels": labels(record["document"], record["summary"], args.k or 3)}
         print(json.dumps(row, ensure_ascii=False))
 
@@ -127,13 +127,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line; each command's help is its function's first line."""
     main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Extractive summarization with BERTSUM.")
     commands = main_parser.add_subparsers(dest="command", required=True)
-    data = "bundled name (harbour), Hub name (scitldr, xsum, …), or a .jsonl, .jsonl.gz, .parquet file or folder"
+    data = "bundled name (harbour, tinynews), Hub name (scitldr, xsum, …), or a .jsonl, .jsonl.gz, .parquet file or folder"
 
     def command(function) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
         sub.set_defaults(run=function)
         sub.add_argument("--k", type=positive, help="sentences in a summary (default: what the data suggests)")
-        sub.add_argument("--json", action="store_true", help="print the result as JSON")
+        if function is not label:  # which prints nothing but JSON
+            sub.add_argument("--json", action="store_true", help="print the result as JSON")
         return sub
 
     sub = command(train)

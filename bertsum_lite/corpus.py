@@ -1,23 +1,30 @@
 """Documents with summaries: bundled, from the Hub, or your own file (notebook 04).
 
 Everywhere one record: ``{"id", "document": [sentence, …], "summary": [sentence, …]}`` and, where
-present, ``"references"`` (list of summaries), ``"title"``, ``"domain"``, ``"language"``.
+present, ``"references"`` (list of summaries), ``"title"``, ``"domain"``, ``"language"``, ``"facts"``
+(``tinynews`` only).
 """
 
 import gzip
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import truediv
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
+from bertsum_lite.baselines import lead
+from bertsum_lite.oracle import greedy_oracle, ngrams
+from bertsum_lite.rouge import METRICS, corpus_rouge, tokenize
+from bertsum_lite.selection import typical_length
 from bertsum_lite.sentences import split_sentences
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-BUNDLED = ("harbour",)
+BUNDLED = ("harbour", "tinynews")
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 
 
@@ -74,24 +81,40 @@ def data_folder() -> Path:
     return here / "data" if (here / "data").is_dir() else here.parent / "data"
 
 
-def load_corpus(name_or_path: str | os.PathLike, split: str = "train") -> "Dataset":
+def load_corpus(
+    name_or_path: str | os.PathLike, split: str = "train", size: int | None = None, seed: int = 0
+) -> "Dataset":
     """Load one split of a corpus as a ``datasets.Dataset`` of records.
 
     Args:
-        name_or_path: a bundled name (``harbour``), a Hub name (``cnn_dailymail``, ``xsum``, ``scitldr``,
+        name_or_path: a bundled name (``harbour``, ``tinynews``), a Hub name (``cnn_dailymail``, ``xsum``, ``scitldr``,
             ``dialogsum``), a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file (``split`` is then not used),
             or a folder with ``train.jsonl`` and the like. Names are looked up first in the folder that
             the environment variable ``BERTSUM_DATA`` points to, laid out as ``scitldr/train.jsonl`` or
             as the Hub lays it (``allenai/scitldr/…``).
-        split: ``train``, ``validation`` or ``test``.
+        split: ``train``, ``validation`` or ``test``; ``tinynews`` also has ``test_unseen``.
+        size: the first so many documents; of ``tinynews``, as many as you like.
+        seed: of ``tinynews``: another one gives other documents.
 
     Raises:
         ValueError: if a line is not a record (naming file and line), or there is nothing in the file.
         OSError: if it is neither here nor reachable, saying what to do.
     """
-    name = str(name_or_path)
+    if size is not None and size < 1:
+        raise ValueError(f"size is a number of documents and must be at least 1, got {size}")
+    if str(name_or_path) == "tinynews":
+        from datasets import Dataset
+
+        from bertsum_lite.tinynews import generate
+
+        return Dataset.from_list(list(generate(split, size, seed)))
+    dataset = _find(str(name_or_path), split)
+    return dataset if size is None else dataset.select(range(min(size, len(dataset))))
+
+
+def _find(name: str, split: str) -> "Dataset":
     local = Path(os.environ["BERTSUM_DATA"]) if os.environ.get("BERTSUM_DATA") else None
-    if name in BUNDLED:
+    if name == "harbour":
         return _from_file(_split_file(data_folder() / name, split))
     if name in HUB:
         if local and (local / name).is_dir():
@@ -182,6 +205,64 @@ def _check_sentences(value: object, what: str) -> None:
 def references(record: dict) -> list[list[str]]:
     """A record's reference summaries: ``references`` where it has them, else its one ``summary``."""
     return record.get("references") or [record["summary"]]
+
+
+def describe(
+    name_or_path: str | os.PathLike, split: str = "test", k: int | None = None, size: int | None = None
+) -> list[dict]:
+    """Print what a split is like, and return the same as one dictionary a row: all of it, then each domain.
+
+    Means over documents: sentences, words, words of the summary, compression (words to summary
+    words), share of the summary's bigrams that the document lacks (%), ROUGE-1/2/L of the first
+    ``k`` sentences and of the greedy oracle's ``k``.
+
+    Args:
+        k: default: as many average sentences as make an average summary.
+    """
+    records = load_corpus(name_or_path, split, size).to_list()
+    domains = sorted({record.get("domain") or "" for record in records})
+    rows = [_describe(records, "all", k)]
+    if len(domains) > 1:
+        rows += [_describe([r for r in records if (r.get("domain") or "") == d], d, k) for d in domains]
+    print(f"{name_or_path}, {split}")
+    head = ["domain", "documents", "sentences", "words", "summary", "compression", "novel %", "k"]
+    print("".join(f"{name:>12}" for name in head), f"{'lead R1/R2/RL':>18} {'oracle R1/R2/RL':>18}")
+    for row in rows:
+        cells = [f"{row[name]:.1f}" if isinstance(row[name], float) else row[name] for name in head]
+        scores = ["/".join(f"{row[name][metric]:.2f}" for metric in METRICS) for name in ("lead", "oracle")]
+        print("".join(f"{cell:>12}" for cell in cells), "".join(f"{score:>19}" for score in scores))
+    return rows
+
+
+def _describe(records: list[dict], domain: str, k: int | None) -> dict:
+    k = k or typical_length(records)
+    documents, summaries = [r["document"] for r in records], [r["summary"] for r in records]
+    words = [len(" ".join(document).split()) for document in documents]
+    short = [len(" ".join(summary).split()) for summary in summaries]
+
+    def score(extracts: list[list[int]]) -> dict[str, float]:
+        chosen = [[document[i] for i in sorted(extract)] for document, extract in zip(documents, extracts)]
+        return corpus_rouge(chosen, [references(record) for record in records]).mean
+
+    return {
+        "domain": domain,
+        "documents": len(records),
+        "sentences": fmean(map(len, documents)),
+        "words": fmean(words),
+        "summary": fmean(short),
+        "compression": fmean(map(truediv, words, short)),
+        "novel %": 100 * fmean(map(novel_bigrams, documents, summaries)),
+        "k": k,
+        "lead": score([lead(document, k) for document in documents]),
+        "oracle": score([greedy_oracle(d, s, k) for d, s in zip(documents, summaries)]),
+    }
+
+
+def novel_bigrams(document: Sequence[str], summary: Sequence[str]) -> float:
+    """The share of the summary's bigrams that no sentence of the document has, between 0 and 1."""
+    known = set().union(*(ngrams(tokenize(sentence), 2) for sentence in document))
+    own = set().union(*(ngrams(tokenize(sentence), 2) for sentence in summary))
+    return len(own - known) / max(len(own), 1)
 
 
 def _from_hub(name: str, split: str, local: Path | None) -> "Dataset":

@@ -13,26 +13,25 @@ import numpy as np
 
 from bertsum_lite.rouge import tokenize
 
-Gram = tuple[str, ...]
+Grams = set[str] | set[tuple[str, str]]  # of n = 1, words; of n = 2, pairs
 
 
-def ngrams(tokens: Sequence[str], n: int) -> set[Gram]:
+def ngrams(tokens: Sequence[str], n: int) -> set[tuple[str, ...]]:
     """The set of n-grams of ``tokens``."""
     return set(zip(*(tokens[i:] for i in range(n))))
 
 
-def _grams(
-    document: Sequence[str], summary: Sequence[str], stem: bool = False
-) -> list[tuple[list[set[Gram]], set[Gram]]]:
+def _grams(document: Sequence[str], summary: Sequence[str], stem: bool = False) -> list[tuple[list[Grams], Grams]]:
     """For n = 1 and 2: the n-grams of each sentence, and those of the whole summary."""
     sentences = [tokenize(sentence, stem) for sentence in document]
     reference = [token for sentence in summary for token in tokenize(sentence, stem)]
-    return [([ngrams(tokens, n) for tokens in sentences], ngrams(reference, n)) for n in (1, 2)]
+    pairs = [set(zip(tokens, tokens[1:])) for tokens in sentences]
+    return [([set(tokens) for tokens in sentences], set(reference)), (pairs, set(zip(reference, reference[1:])))]
 
 
-def _f1(overlap, candidate, reference):
-    """F1 of n-gram sets by their sizes (numbers or arrays): 2 · overlap / (candidate + reference)."""
-    return 2 * overlap / np.maximum(candidate + reference, 1)
+def _f1(overlap: int, candidate: int, reference: int) -> float:
+    """F1 of n-gram sets by their sizes: 2 · overlap / (candidate + reference)."""
+    return 2 * overlap / max(candidate + reference, 1)
 
 
 def greedy_oracle(document: Sequence[str], summary: Sequence[str], max_sentences: int = 3) -> list[int]:
@@ -46,40 +45,44 @@ def greedy_oracle(document: Sequence[str], summary: Sequence[str], max_sentences
     """
     chosen: list[int] = []
     best = 0.0
-    counters = [_Counter(sentences, reference) for sentences, reference in _grams(document, summary)]
+    words, pairs = (_Counter(sentences, reference) for sentences, reference in _grams(document, summary))
     while len(chosen) < min(max_sentences, len(document)):
-        scores = sum(counter.scores() for counter in counters)  # (sentences,)
-        scores[chosen] = 0.0
+        if chosen:
+            words.take(chosen[-1])
+            pairs.take(chosen[-1])
+        scores = words.scores() + pairs.scores()  # (sentences,)
         i = int(scores.argmax())
-        if scores[i] <= best:
+        if scores[i] <= best:  # a sentence chosen before adds nothing: it scores just ``best``
             break
         best = scores[i]
         chosen.append(i)
-        for counter in counters:
-            counter.take(i)
     return chosen
 
 
 class _Counter:
     """What each sentence would add to the extract, for one n."""
 
-    def __init__(self, sentences: list[set[Gram]], reference: set[Gram]):
+    def __init__(self, sentences: list[Grams], reference: Grams):
         self.sentences, self.reference = sentences, reference
         self.added = np.array([len(grams) for grams in sentences])  # (sentences,)
         self.hits = np.array([len(grams & reference) for grams in sentences])  # (sentences,)
-        self.extract: set[Gram] = set()
+        self.extract: Grams = set()
         self.overlap = 0
+        self.size = max(len(reference), 1)  # of extract and reference together
 
     def scores(self) -> np.ndarray:
-        return _f1(self.overlap + self.hits, len(self.extract) + self.added, len(self.reference))
+        """F1 of the extract with each sentence added to it."""
+        return 2 * (self.overlap + self.hits) / (self.size + self.added)
 
     def take(self, i: int) -> None:
         new = self.sentences[i] - self.extract
         self.extract |= new
+        self.size += len(new)
         self.overlap += self.hits[i]
-        self.added -= [len(grams & new) for grams in self.sentences]
+        shared = [grams & new for grams in self.sentences]
+        self.added -= [len(grams) for grams in shared]
         if useful := new & self.reference:
-            self.hits -= [len(grams & useful) for grams in self.sentences]
+            self.hits -= [len(grams & useful) if grams else 0 for grams in shared]
 
 
 def exhaustive_oracle(
@@ -115,7 +118,7 @@ def sentence_scores(document: Sequence[str], summary: Sequence[str]) -> list[flo
     these say how nearly.
     """
     per_n = [
-        [float(_f1(len(grams & reference), len(grams), len(reference))) for grams in sentences]
+        [_f1(len(grams & reference), len(grams), len(reference)) for grams in sentences]
         for sentences, reference in _grams(document, summary, stem=True)
     ]
     return [sum(values) / 2 for values in zip(*per_n)]

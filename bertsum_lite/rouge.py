@@ -5,7 +5,6 @@ tokenizer that keeps every script, summary-level ROUGE-L over sentence lists, se
 and a bootstrap interval (Lin 2004; the settings of Liu & Lapata 2019: stemming, F1).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +21,8 @@ METRICS = ("rouge1", "rouge2", "rougeLsum")
 
 # One token is a run of letters, marks and digits, or one character of a script without spaces.
 _TOKEN = regex.compile(rf"[{UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.V1)
-_ASCII_TOKEN = re.compile(r"[a-z0-9]+")  # the same on ASCII text, and four times as fast
+# The same on ASCII text, many times as fast: each letter in lower case, each digit, a space for all else.
+_ASCII = bytes(ord(chr(c).lower()) if c < 128 and chr(c).isalnum() else ord(" ") for c in range(256))
 _stem = lru_cache(maxsize=100_000)(PorterStemmer().stem)
 
 
@@ -32,7 +32,7 @@ def tokenize(text: str, stem: bool = False) -> list[str]:
     Equal to rouge-score's own tokenizer on ASCII text. Oracle labels, trigram blocking and the
     scorer all use this function, so that they can never disagree about what a word is.
     """
-    tokens = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text.lower())
+    tokens = text.encode().translate(_ASCII).decode().split() if text.isascii() else _TOKEN.findall(text.lower())
     # rouge-score leaves words of up to three letters alone, and Porter's rules are English.
     return [_stem(t) if len(t) > 3 and t.isascii() else t for t in tokens] if stem else tokens
 

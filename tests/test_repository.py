@@ -87,11 +87,12 @@ def test_the_wheel_carries_the_corpora_and_finds_them_when_installed(tmp_path):
         "bertsum_lite/data/README.md",
         *(f"bertsum_lite/data/harbour/{s}.jsonl" for s in ("train", "validation", "test")),
     } <= set(names)
+    assert "bertsum_lite/data/tinynews/fire.toml" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     code = """
 import bertsum_lite, bertsum_lite.corpus
 print(bertsum_lite.corpus.data_folder())
-assert len(bertsum_lite.load_corpus("harbour", "test"))
+assert len(bertsum_lite.load_corpus("harbour", "test")) and len(bertsum_lite.load_corpus("tinynews", "test"))
 """
     site = tmp_path / "site"
     run = subprocess.run(
