@@ -10,8 +10,7 @@ from dataclasses import replace
 import torch
 
 from bertsum_lite.corpus import load_corpus
-from bertsum_lite.encoding import collate
-from bertsum_lite.extractive import ExtractiveSummarizer
+from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
 from bertsum_lite.tiers import CPU
 from bertsum_lite.training import _use_bf16, train
 
@@ -39,13 +38,13 @@ def bare_encoder(tokens: int, length: int) -> float:
 
 def main() -> None:
     records = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "harbour", "train").to_list()[:DOCUMENTS]
-    model = ExtractiveSummarizer.from_encoder()
+    model = ExtractiveSummarizer.from_encoder(config=ExtractiveConfig(sentence_dropout=0.0))  # every token counts
     examples = model.examples(records)
     tokens = sum(map(len, examples))
     settings = replace(CPU.settings, epochs=1)
-    train(model, examples[:32], collate, settings)  # warm up
+    train(model, examples[:32], model.collate, settings)  # warm up
     start = time.perf_counter()
-    train(model, examples, collate, settings)
+    train(model, examples, model.collate, settings)
     ours = tokens / (time.perf_counter() - start)
     bare = tokens / bare_encoder(tokens, round(tokens / len(examples)))
     print(f"{len(examples)} documents, {tokens:,} tokens, mean length {tokens / len(examples):.0f}")

@@ -17,7 +17,6 @@ def train(args: argparse.Namespace) -> None:
     import torch
 
     from bertsum_lite.corpus import load_corpus
-    from bertsum_lite.encoding import collate
     from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
     from bertsum_lite.selection import typical_length
     from bertsum_lite.tiers import CPU
@@ -37,7 +36,7 @@ def train(args: argparse.Namespace) -> None:
     if checkpoint.exists():
         say(f"going on from {checkpoint}")
     settings = CPU.training(epochs=args.epochs, seed=args.seed, save_every=args.save_every)
-    history = run(model, examples, partial(collate, pad_token_id=model.tokenizer.pad_token_id), settings, checkpoint)
+    history = run(model, examples, model.collate, settings, checkpoint)
     if accelerate_rank() == 0:
         model.save_pretrained(model_folder)
         (args.output / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
@@ -127,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line; each command's help is its function's first line."""
     main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Extractive summarization with BERTSUM.")
     commands = main_parser.add_subparsers(dest="command", required=True)
-    data = "bundled name (harbour, tinynews), Hub name (scitldr, xsum, …), or a .jsonl, .jsonl.gz, .parquet file or folder"
+    data = "harbour or tinynews (bundled), scitldr, xsum, … (Hub), or a .jsonl, .jsonl.gz, .parquet file or folder"
 
     def command(function) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)

@@ -1,4 +1,4 @@
-"""Train the tiny model in a process of its own: train_worker.py ENCODER OUTPUT DROPOUT."""
+"""Train the tiny model in a process of its own: train_worker.py ENCODER RECORDS OUTPUT DROPOUT."""
 
 import json
 import sys
@@ -6,24 +6,20 @@ from pathlib import Path
 
 import torch
 
-from bertsum_lite.encoding import collate
 from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
 from bertsum_lite.training import Group, TrainingConfig, train
 
-encoder, output, dropout = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
-words = ["harbour", "market", "bridge", "library", "station", "garden", "school", "mill"]
-records = []
-for i in range(40):
-    document = [f"The {word} number {i * n} was quiet on day {n}." for n, word in enumerate(words[: 3 + i % 6], 1)]
-    records.append({"id": str(i), "document": document, "summary": [document[i % 3]]})
+encoder, output, dropout = sys.argv[1], Path(sys.argv[3]), float(sys.argv[4])
+records = json.loads(Path(sys.argv[2]).read_text())
 
 torch.manual_seed(0)
-config = ExtractiveConfig(heads=2, intermediate_size=64, dropout=dropout, encoder_dropout=dropout)
+dropouts = {name: dropout for name in ("dropout", "encoder_dropout", "sentence_dropout")}
+config = ExtractiveConfig(heads=2, intermediate_size=64, **dropouts)
 model = ExtractiveSummarizer.from_encoder(encoder, config)
 settings = TrainingConfig(
     epochs=12, documents_per_update=8, tokens_per_batch=120, precision="no", save_every=2, groups=(Group("", 1e-2, 5),)
 )
-history = train(model, model.examples(records), collate, settings, output / "checkpoint")
+history = train(model, model.examples(records), model.collate, settings, output / "checkpoint")
 
 from accelerate import PartialState  # noqa: E402  (its state exists once train has made it)
 
