@@ -73,23 +73,93 @@ class FeedForward(nn.Sequential):
 
 
 class EncoderLayer(nn.Module):
-    """One Transformer layer, LayerNorm first: x + attention(norm(x)), then x + feed_forward(norm(x)).
+    """One Transformer layer: attention, then a feed-forward net, each *added* to the residual stream.
 
-    The paper's text puts LayerNorm after the sum, its code before; before trains without care.
+    Args:
+        norm_first: LayerNorm before each part, x + f(norm(x)), which trains without care; False puts it
+            after the sum, norm(x + f(x)), as Vaswani et al. and BERT do.
+        eps: added to the variance in LayerNorm; 1e-12 in BERT.
     """
 
-    def __init__(self, hidden_size: int, heads: int, intermediate_size: int, dropout: float = 0.1):
+    def __init__(
+        self,
+        hidden_size: int,
+        heads: int,
+        intermediate_size: int,
+        dropout: float = 0.1,
+        norm_first: bool = True,
+        eps: float = 1e-5,
+    ):
         super().__init__()
-        self.attention_norm = nn.LayerNorm(hidden_size)
+        self.attention_norm = nn.LayerNorm(hidden_size, eps)
         self.attention = MultiHeadAttention(hidden_size, heads, dropout)
-        self.feed_forward_norm = nn.LayerNorm(hidden_size)
+        self.feed_forward_norm = nn.LayerNorm(hidden_size, eps)
         self.feed_forward = FeedForward(hidden_size, intermediate_size, dropout)
         self.dropout = nn.Dropout(dropout)
+        self.norm_first = norm_first
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, tokens, hidden) → the same shape; ``mask`` broadcasts to (batch, heads, query, key)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        if self.norm_first:
+            x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class Embeddings(nn.Module):
+    """The sum of a token's vector, its position's and its segment's, normalised: BERT's first layer."""
+
+    def __init__(self, vocabulary: int, hidden_size: int, positions: int = 512, dropout: float = 0.1):
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, hidden_size)
+        self.position = nn.Embedding(positions, hidden_size)
+        self.segment = nn.Embedding(2, hidden_size)
+        self.norm = nn.LayerNorm(hidden_size, eps=1e-12)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """(batch, tokens) → (batch, tokens, hidden)"""
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(input_ids)
+        positions = torch.arange(input_ids.size(1), device=input_ids.device)  # (tokens,)
+        x = self.token(input_ids) + self.position(positions) + self.segment(token_type_ids)
+        return self.dropout(self.norm(x))
+
+
+class Bert(nn.Module):
+    """Embeddings and a stack of encoder layers (Devlin et al. 2019, section 3), small enough to read.
+
+    Notebook 02 gives it the weights of a real BERT and finds Hugging Face's hidden states; notebook 03
+    trains one from nothing.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        hidden_size: int,
+        layers: int,
+        heads: int,
+        intermediate_size: int,
+        positions: int = 512,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.embeddings = Embeddings(vocabulary, hidden_size, positions, dropout)
+        self.layers = nn.ModuleList(
+            EncoderLayer(hidden_size, heads, intermediate_size, dropout, norm_first=False, eps=1e-12)
+            for _ in range(layers)
+        )
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """(batch, tokens) → last hidden states (batch, tokens, hidden); ``attention_mask`` is 0 at padding."""
+        x = self.embeddings(input_ids, token_type_ids)
+        mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
+        for layer in self.layers:
+            x = layer(x, mask)  # mask: (batch, heads, query, key)
+        return x
 
 
 def sinusoidal_positions(length: int, hidden_size: int, device: torch.device | None = None) -> Tensor:

@@ -42,6 +42,59 @@ def show(figure: plt.Figure, alt: str) -> None:
     display(_html(figure, alt), raw=True)
 
 
+MAP = (
+    ("00", "start\nhere"),
+    ("01", "self-\nattention"),
+    ("02", "encoder"),
+    ("03", "pre-\ntraining"),
+    ("04", "ROUGE"),
+    ("05", "oracle\nlabels"),
+    ("06", "BERTSUM\ninputs"),
+    ("07", "choose\nsentences"),
+    ("08", "two\nencoders"),
+    ("09", "decoder,\nbeams"),
+    ("10", "write\nsummaries"),
+    ("11", "evaluate"),
+    ("12", "beyond"),
+)
+
+
+def course_map(here: str) -> None:
+    """The course as thirteen boxes in a row, the notebook ``here`` ("00" … "12") in colour: you are here."""
+    figure, axes = plt.subplots(figsize=(11, 1.3))
+    for x, (number, topic) in enumerate(MAP):
+        at_home = number == here
+        back = COLOURS[0] if at_home else "#e8eef4"
+        axes.add_patch(plt.Rectangle((x + 0.05, 0), 0.9, 1, facecolor=back, edgecolor="none"))
+        ink = "white" if at_home else "#222222"
+        axes.text(x + 0.5, 0.76, number, ha="center", va="center", color=ink, weight="bold", fontsize=9)
+        axes.text(x + 0.5, 0.34, topic, ha="center", va="center", color=ink, fontsize=7)
+    for left, right, name in ((1, 4, "how BERT reads"), (4, 7, "the task"), (8, 11, "writing"), (7, 8, "choosing")):
+        axes.plot([left + 0.1, right - 0.1], [1.12, 1.12], color="#888888", linewidth=1)
+        axes.text((left + right) / 2, 1.3, name, ha="center", va="center", fontsize=7, color="#444444")
+    axes.set(xlim=(0, len(MAP)), ylim=(0, 1.45))
+    axes.axis("off")
+    topic = dict(MAP)[here].replace("-\n", "-").replace("\n", " ")
+    show(figure, f"Map of the course, notebooks 00 to 12 in a row; you are at {here}, {topic}.")
+
+
+def heatmap(
+    matrix: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequence[str], x: str, y: str, title: str
+) -> plt.Figure:
+    """A matrix as colours with its values' scale beside it; attention weights have a query a row."""
+    figure, axes = plt.subplots(figsize=(1.6 + 0.38 * len(columns), 1.2 + 0.32 * len(rows)))
+    sns.heatmap(
+        [[float(value) for value in row] for row in matrix],
+        xticklabels=columns,
+        yticklabels=rows,
+        cmap="cividis",
+        ax=axes,
+    )
+    axes.set(xlabel=x, ylabel=y, title=title)
+    axes.tick_params(axis="y", rotation=0)
+    return figure
+
+
 def lines(
     curves: Mapping[str, Sequence[float]], x: str, y: str, title: str, start: int = 1, styles: Sequence[str] = ("-",)
 ) -> plt.Figure:
