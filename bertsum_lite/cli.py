@@ -141,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--output", required=True, type=Path, help="folder for the model, its history and checkpoints")
     sub.add_argument("--encoder", default="minilm", help="minilm (bundled), a Hub id of a BERT, or a folder")
     sub.add_argument("--paper", action="store_true", help="the paper's model: [CLS] vectors and 0/1 labels")
-    sub.add_argument("--epochs", type=positive, default=2, help="passes over the data (default: %(default)s)")
+    sub.add_argument("--epochs", type=positive, default=1, help="passes over the data (default: %(default)s)")
     sub.add_argument("--language", default="en", help="of the texts, for sentence splitting (default: %(default)s)")
     sub.add_argument("--limit", type=positive, help="use only the first so many documents")
     sub.add_argument(

@@ -1,20 +1,17 @@
 """The repository itself: requirements agree, the address stands once, the wheel carries the data."""
 
+import json
 import re
 import subprocess
 import sys
 import zipfile
 
 import pytest
+import tomli
 import yaml
 from conftest import ROOT
 
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import pip._vendor.tomli as tomllib
-
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA_NAMES = {"torch": "pytorch"}
 
 
@@ -104,3 +101,23 @@ assert len(bertsum_lite.load_corpus("harbour", "test")) and len(bertsum_lite.loa
         check=True,
     )
     assert run.stdout.strip() == str(site / "bertsum_lite" / "data")
+
+
+def test_the_readme_s_scores_are_the_notebook_s():
+    notebook = json.loads((ROOT / "notebooks" / "07_extractive_finetuning.ipynb").read_text(encoding="utf-8"))
+    mime = "application/vnd.bertsum-lite.scores+json"
+    tables = [o["data"][mime] for c in notebook["cells"] for o in c.get("outputs", ()) if mime in o.get("data", {})]
+    systems = {name: score["mean"] for table in tables for name, score in table.items()}
+    names = {
+        "Lead-3": "lead",
+        "TextRank": "textrank",
+        "**BERTSUM, MiniLM**": "BERTSUM (ours)",
+        "oracle (ceiling)": "oracle",
+    }
+    rows = re.findall(
+        r"^\| (.+?) \|((?: \**[\d.]+\** \|){3})$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) == 5
+    for name, cells in rows:
+        shown = [float(number) for number in re.findall(r"[\d.]+", cells)]
+        assert shown == [round(value, 2) for value in systems[names.get(name, name)].values()], name
