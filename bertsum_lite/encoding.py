@@ -129,24 +129,6 @@ def collate(examples: Sequence[Window], pad_token_id: int = 0) -> dict[str, Tens
     return batch
 
 
-def drop_sentences(window: Window, rate: float) -> Window:
-    """Leave out each sentence with probability ``rate``, so that an epoch never shows the same document twice.
-
-    With few documents this keeps a model from learning them by heart. At least two sentences stay,
-    else the window is returned whole. Torch's generator decides.
-    """
-    kept = (torch.rand(window.sentences) >= rate).nonzero().flatten().tolist()
-    if len(kept) < 2:
-        return window
-    number = {old: new for new, old in enumerate(kept)}
-    tokens = [(token, number[i]) for token, i in zip(window.input_ids, window.sentence_ids) if i in number]
-    return Window(
-        input_ids=[token for token, _ in tokens],
-        sentence_ids=[i for _, i in tokens],
-        labels=window.labels and [window.labels[i] for i in kept],
-    )
-
-
 def token_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
     """Group indices into batches whose *padded* size is at most ``max_tokens``.
 

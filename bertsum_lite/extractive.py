@@ -1,34 +1,28 @@
 """BERTSUM that extracts: a pre-trained encoder, a few layers between sentences, one score each (notebook 07)."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoTokenizer, BertConfig, BertModel, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig
 from transformers.utils import ModelOutput
 
 from bertsum_lite import oracle
-from bertsum_lite.backbone import MINILM, load_backbone, quiet
 from bertsum_lite.encoding import (
     PADDING,
     Window,
     collate,
-    drop_sentences,
     encode_sentences,
-    interval_segments,
     token_batches,
     windows,
 )
 from bertsum_lite.layers import EncoderLayer, sinusoidal_positions
+from bertsum_lite.pretrained import BertsumModel
 from bertsum_lite.selection import select
 from bertsum_lite.sentences import split_sentences
-from bertsum_lite.storage import check_folder, new_folder
 
 
 class ExtractiveConfig(PretrainedConfig):
@@ -44,7 +38,6 @@ class ExtractiveConfig(PretrainedConfig):
         interval_segments: alternate ``token_type_ids`` from sentence to sentence.
         inter_sentence_layers: Transformer layers over the sentence vectors, 0 to 3 in the paper.
         heads, intermediate_size, dropout: of those layers.
-        sentence_dropout: share of a document's sentences that training leaves out, others each time.
         encoder_dropout: inside the BERT; 0.1 in the paper. On a CPU, drawing its random numbers costs
             a third of the training time.
         window: tokens the encoder reads at once, at training and at inference.
@@ -65,7 +58,6 @@ class ExtractiveConfig(PretrainedConfig):
         heads: int = 8,
         intermediate_size: int = 2048,
         dropout: float = 0.1,
-        sentence_dropout: float = 0.3,
         encoder_dropout: float = 0.0,
         window: int = 512,
         k: int = 3,
@@ -85,7 +77,6 @@ class ExtractiveConfig(PretrainedConfig):
         self.heads = heads
         self.intermediate_size = intermediate_size
         self.dropout = dropout
-        self.sentence_dropout = sentence_dropout
         self.encoder_dropout = encoder_dropout
         self.window = window
         self.k = k
@@ -95,9 +86,8 @@ class ExtractiveConfig(PretrainedConfig):
     @classmethod
     def paper(cls, **changes) -> "ExtractiveConfig":
         """BertSumExt as Liu & Lapata (2019) describe it: ``[CLS]`` vectors, binary cross entropy, two layers."""
-        paper = {"sentence_vector": "cls", "loss": "bce", "inter_sentence_layers": 2}
-        dropout = {"sentence_dropout": 0.0, "dropout": 0.1, "encoder_dropout": 0.1}
-        return cls(**{**paper, **dropout, **changes})
+        paper = {"sentence_vector": "cls", "loss": "bce", "inter_sentence_layers": 2, "encoder_dropout": 0.1}
+        return cls(**{**paper, **changes})
 
 
 @dataclass
@@ -108,18 +98,16 @@ class ExtractiveOutput(ModelOutput):
     logits: Tensor | None = None
 
 
-class ExtractiveSummarizer(PreTrainedModel):
+class ExtractiveSummarizer(BertsumModel):
     """Scores every sentence of a document and chooses the best.
 
     Make one with ``from_encoder`` (pre-trained encoder, new head) or ``from_pretrained`` (trained).
     """
 
     config_class = ExtractiveConfig
-    base_model_prefix = "encoder"
 
     def __init__(self, config: ExtractiveConfig):
         super().__init__(config)
-        self.encoder = BertModel(BertConfig(**config.encoder), add_pooling_layer=False)
         hidden = self.encoder.config.hidden_size
         self.layers = nn.ModuleList(
             EncoderLayer(hidden, config.heads, config.intermediate_size, config.dropout)
@@ -127,39 +115,13 @@ class ExtractiveSummarizer(PreTrainedModel):
         )
         self.norm = nn.LayerNorm(hidden)
         self.score = nn.Linear(hidden, 1)
-        self.tokenizer = None
         self.post_init()
-
-    @classmethod
-    def from_encoder(cls, name: str = MINILM, config: ExtractiveConfig | None = None) -> "ExtractiveSummarizer":
-        """A pre-trained encoder under a head that still knows nothing (``torch.manual_seed`` decides it).
-
-        Args:
-            name: as ``bertsum_lite.backbone.load_backbone`` takes it.
-            config: its ``encoder`` is filled in here.
-        """
-        encoder, tokenizer = load_backbone(name)
-        config = config or ExtractiveConfig()
-        encoder.config.hidden_dropout_prob = encoder.config.attention_probs_dropout_prob = config.encoder_dropout
-        config.encoder = {k: v for k, v in encoder.config.to_diff_dict().items() if k != "_name_or_path"}
-        if config.window > encoder.config.max_position_embeddings:
-            raise ValueError(
-                f"window {config.window} is more than the {encoder.config.max_position_embeddings} "
-                f"positions of {name}; longer documents go through windows by themselves"
-            )
-        model = cls(config)
-        model.encoder.load_state_dict(encoder.state_dict())
-        model.tokenizer = tokenizer
-        return model
 
     # The model, in five steps -------------------------------------------------------------------
 
     def sentence_vectors(self, input_ids: Tensor, sentence_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Encode and pool: one vector a sentence (batch, sentences, hidden), and which are real (batch, sentences)."""
-        segments = interval_segments(sentence_ids) if self.config.interval_segments else torch.zeros_like(input_ids)
-        tokens = self.encoder(
-            input_ids=input_ids, attention_mask=(sentence_ids != PADDING).long(), token_type_ids=segments
-        ).last_hidden_state  # (batch, tokens, hidden)
+        tokens = self.read(input_ids, sentence_ids)  # (batch, tokens, hidden)
         numbers = torch.arange(int(sentence_ids.max()) + 1, device=sentence_ids.device)
         belongs = sentence_ids.unsqueeze(1) == numbers.unsqueeze(1)  # (batch, sentences, tokens)
         mask = belongs.any(dim=-1)  # (batch, sentences)
@@ -222,9 +184,7 @@ class ExtractiveSummarizer(PreTrainedModel):
         return result
 
     def collate(self, examples: Sequence[Window]) -> dict[str, Tensor]:
-        """Make a batch of examples, for ``train``; drops sentences while the model is training."""
-        if self.training and self.config.sentence_dropout:
-            examples = [drop_sentences(window, self.config.sentence_dropout) for window in examples]
+        """Make a batch of examples, for ``train``."""
         return collate(examples, self.tokenizer.pad_token_id)
 
     @torch.inference_mode()
@@ -297,41 +257,3 @@ class ExtractiveSummarizer(PreTrainedModel):
         if not sentences:
             raise ValueError("the text is empty: there is nothing to summarize")
         return [sentences[i] for i in self.extract([sentences], **choice)[0]]
-
-    # Saving and loading -------------------------------------------------------------------------
-
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """Write weights (safetensors), configuration and tokenizer; an older folder is replaced only at the end."""
-        with new_folder(save_directory) as folder, quiet():
-            super().save_pretrained(folder, **kwargs)
-            if self.tokenizer is not None:
-                self.tokenizer.save_pretrained(folder)
-
-    @classmethod
-    def from_pretrained(cls, name: str | os.PathLike, **kwargs) -> "ExtractiveSummarizer":
-        """Load a trained model and its tokenizer from a folder or the Hub.
-
-        Raises:
-            ValueError: if a file is damaged, or the folder holds another kind of model.
-            OSError: if there is no such folder and no such model on the Hub.
-        """
-        if Path(name).is_dir():
-            check_folder(name)
-        with quiet():
-            try:
-                found = PretrainedConfig.get_config_dict(name)[0].get("model_type")
-            except OSError as error:
-                raise OSError(
-                    f"there is no model {str(name)!r}: not a folder here, nor reachable on the Hub"
-                ) from error
-            if found != cls.config_class.model_type:
-                raise ValueError(f"{name} holds a model of type {found!r}, not {cls.config_class.model_type!r}")
-            try:
-                model, info = super().from_pretrained(name, use_safetensors=True, output_loading_info=True, **kwargs)
-            except SafetensorError as error:
-                raise ValueError(f"the weights in {name} are damaged ({error}); copy the folder again") from error
-            if missing := sorted(info["missing_keys"]):
-                # transformers would fill them with random numbers and say so in a log
-                raise ValueError(f"the weights in {name} lack {', '.join(missing)}; copy the folder again")
-            model.tokenizer = AutoTokenizer.from_pretrained(name)
-        return model

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+KeysValues = tuple[Tensor, Tensor]  # each (batch, heads, tokens, hidden / heads)
+
 
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
@@ -160,6 +162,64 @@ class Bert(nn.Module):
         for layer in self.layers:
             x = layer(x, mask)  # mask: (batch, heads, query, key)
         return x
+
+
+class CachedAttention(MultiHeadAttention):
+    """Attention to keys and values computed before: those of another text, or of this one so far."""
+
+    def keys_values(self, x: Tensor) -> KeysValues:
+        """(batch, tokens, hidden) → keys and values, each (batch, heads, tokens, hidden / heads)"""
+        return self.split(self.key(x)), self.split(self.value(x))
+
+    def forward(self, x: Tensor, keys_values: KeysValues, mask: Tensor | None = None) -> Tensor:
+        """Queries from ``x`` (batch, tokens, hidden); ``mask`` broadcasts to (batch, heads, query, key)."""
+        mixed, _ = scaled_dot_product_attention(self.split(self.query(x)), *keys_values, mask)
+        return self.output(self.dropout(mixed.transpose(1, 2).flatten(2)))  # (batch, tokens, hidden)
+
+
+class DecoderLayer(nn.Module):
+    """One layer that writes: attention to what is written, attention to the source, feed-forward net.
+
+    LayerNorm stands before each part (Vaswani et al. 2017, section 3.1, with the norm moved).
+    """
+
+    def __init__(self, hidden_size: int, heads: int, intermediate_size: int, dropout: float = 0.1):
+        super().__init__()
+        self.self_norm = nn.LayerNorm(hidden_size)
+        self.self_attention = CachedAttention(hidden_size, heads, dropout)
+        self.cross_norm = nn.LayerNorm(hidden_size)
+        self.cross_attention = CachedAttention(hidden_size, heads, dropout)
+        self.feed_forward_norm = nn.LayerNorm(hidden_size)
+        self.feed_forward = FeedForward(hidden_size, intermediate_size, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, source: KeysValues, source_mask: Tensor, past: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues]:
+        """Take in the next tokens.
+
+        Args:
+            x: (rows, tokens, hidden); with beams, rows = documents · beams, a document's beams together.
+            source: keys and values of the source for ``cross_attention``, once a *document*.
+            source_mask: bool (documents, source tokens), False at padding.
+            past: keys and values of the tokens before ``x``.
+
+        Returns:
+            (rows, tokens, hidden), and the keys and values of all tokens up to the end of ``x``.
+        """
+        normed = self.self_norm(x)
+        own = self.self_attention.keys_values(normed)
+        if past is not None:
+            own = tuple(torch.cat(pair, dim=2) for pair in zip(past, own))  # (rows, heads, tokens so far, …)
+        so_far = own[0].size(2)
+        # Token i of x stands at so_far - tokens + i and sees itself and all before it.
+        causal = torch.ones(x.size(1), so_far, dtype=torch.bool, device=x.device).tril(so_far - x.size(1))
+        x = x + self.dropout(self.self_attention(normed, own, causal))
+        # Beams of one document are queries to one source: (documents, beams · tokens, hidden)
+        queries = self.cross_norm(x).reshape(source[0].size(0), -1, x.size(-1))
+        mixed = self.cross_attention(queries, source, source_mask[:, None, None, :])
+        x = x + self.dropout(mixed.view_as(x))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), own
 
 
 def sinusoidal_positions(length: int, hidden_size: int, device: torch.device | None = None) -> Tensor:

@@ -6,6 +6,7 @@ accumulation follows from the machine, and the result does not.
 """
 
 import json
+import math
 import random
 import signal
 import sys
@@ -114,6 +115,7 @@ def train(
 
     Raises:
         ValueError: if there are no examples, or the checkpoint is damaged or of another run.
+        FloatingPointError: if the loss is not a number any more; the model keeps its last good weights.
         KeyboardInterrupt: on Ctrl-C, after the running update is done and a checkpoint is left.
     """
     if not len(examples):
@@ -138,6 +140,11 @@ def train(
                 group["lr"] = noam(step, group["learning_rate"], group["warmup"])
             chosen = [[examples[i] for i in batch] for batch in batches]
             loss = _update(accelerator, autocast, wrapped, optimizer, chosen, collate)
+            if not math.isfinite(loss):
+                where = (
+                    f"; the last good checkpoint is {checkpoint}" if checkpoint and Path(checkpoint).exists() else ""
+                )
+                raise FloatingPointError(f"the loss of update {step} is {loss}: lower the learning rate{where}")
             rates = {f"lr {g['name']}".strip(): g["lr"] for g in optimizer.param_groups}
             history.append({"step": step, "epoch": epoch + 1, "loss": loss, **rates})
             bar.update()
@@ -169,9 +176,11 @@ def _update(accelerator, autocast, model, optimizer, batches: list[list], collat
             # Gradients are averaged over processes; their sum is what one process would have.
             accelerator.backward(loss * accelerator.num_processes)
         total += loss.detach()
-    optimizer.step()
+    mean = float(accelerator.reduce(total, reduction="sum"))
+    if math.isfinite(mean):
+        optimizer.step()
     optimizer.zero_grad()
-    return float(accelerator.reduce(total, reduction="sum"))
+    return mean
 
 
 def _use_bf16(precision: str) -> bool:

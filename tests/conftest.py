@@ -35,7 +35,7 @@ def tiny(tiny_encoder):
 
     def make(**config) -> ExtractiveSummarizer:
         torch.manual_seed(0)
-        small = {"heads": 2, "intermediate_size": 64, "dropout": 0.0, "sentence_dropout": 0.0}
+        small = {"heads": 2, "intermediate_size": 64, "dropout": 0.0}
         return ExtractiveSummarizer.from_encoder(str(tiny_encoder), ExtractiveConfig(**{**small, **config}))
 
     return make

@@ -13,7 +13,6 @@ from bertsum_lite import backbone, storage
 from bertsum_lite.encoding import (
     Window,
     collate,
-    drop_sentences,
     encode_sentences,
     interval_segments,
     token_batches,
@@ -232,29 +231,6 @@ def test_windows_repeat_about_a_quarter():
 
 def test_interval_segments_alternate_and_padding_is_zero():
     assert interval_segments(torch.tensor([[0, 0, 1, 1, 2, -1]])).tolist() == [[0, 0, 1, 1, 0, 0]]
-
-
-def test_dropped_sentences_go_whole_with_their_labels():
-    window = Window([10, 11, 20, 30, 31, 32, 40], [0, 0, 1, 2, 2, 2, 3], labels=[0.1, 0.2, 0.3, 0.4])
-    tokens = {0.1: [10, 11], 0.2: [20], 0.3: [30, 31, 32], 0.4: [40]}
-    torch.manual_seed(0)
-    dropped = [drop_sentences(window, 0.5) for _ in range(200)]
-    for short in dropped:
-        assert short.input_ids == [token for label in short.labels for token in tokens[label]]
-        assert short.sentence_ids == [i for i, label in enumerate(short.labels) for _ in tokens[label]]
-        assert short.sentences == len(short.labels) >= 2
-    assert len({tuple(short.labels) for short in dropped}) == 11  # every choice of two or more occurs
-    assert drop_sentences(window, 0.0) == window
-    assert drop_sentences(window, 1.0) is window
-
-
-def test_only_training_drops_sentences(tiny):
-    model = tiny(sentence_dropout=0.9)
-    window = model.examples([{"document": ["One.", "Two.", "Three.", "Four."], "summary": ["Two."]}])[0]
-    model.eval()
-    assert {model.collate([window])["labels"].size(1) for _ in range(20)} == {4}
-    model.train()
-    assert {model.collate([window])["labels"].size(1) for _ in range(50)} >= {2, 4}
 
 
 def test_collate_pads_tokens_sentences_and_labels():

@@ -149,6 +149,17 @@ def test_ctrl_c_leaves_a_checkpoint_and_training_goes_on_to_the_same_end(tiny, r
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(tiny, records, tmp_path):
+    model, seen = tiny(), []
+    loss = model.loss
+    model.loss = lambda *arguments: loss(*arguments) * (float("nan") if len(seen) == 3 else 1.0)
+    config = replace(CONFIG, save_every=1, tokens_per_batch=10_000)
+    with pytest.raises(FloatingPointError, match="loss of update 4 is nan: lower.*last good checkpoint is"):
+        train(model, model.examples(records), model.collate, config, tmp_path / "c", on_update=seen.append)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    assert len(json.loads((tmp_path / "c" / "state.json").read_text())["history"]) == 3
+
+
 def test_it_runs_outside_the_main_thread(tiny, records):
     model, result = tiny(), []
     examples = model.examples(records)

@@ -13,8 +13,7 @@ encoder, output, dropout = sys.argv[1], Path(sys.argv[3]), float(sys.argv[4])
 records = json.loads(Path(sys.argv[2]).read_text())
 
 torch.manual_seed(0)
-dropouts = {name: dropout for name in ("dropout", "encoder_dropout", "sentence_dropout")}
-config = ExtractiveConfig(heads=2, intermediate_size=64, **dropouts)
+config = ExtractiveConfig(heads=2, intermediate_size=64, dropout=dropout, encoder_dropout=dropout)
 model = ExtractiveSummarizer.from_encoder(encoder, config)
 settings = TrainingConfig(
     epochs=12, documents_per_update=8, tokens_per_batch=120, precision="no", save_every=2, groups=(Group("", 1e-2, 5),)

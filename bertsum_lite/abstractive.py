@@ -1,0 +1,303 @@
+"""BERTSUM that writes: a pre-trained encoder and our decoder on it (notebooks 09 and 10)."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PretrainedConfig
+from transformers.utils import ModelOutput
+
+from bertsum_lite.backbone import MINILM
+from bertsum_lite.beam_search import Search, beam_search
+from bertsum_lite.encoding import PADDING, Window, collate, encode_sentences, windows
+from bertsum_lite.layers import DecoderLayer, KeysValues, sinusoidal_positions
+from bertsum_lite.pretrained import BertsumModel
+from bertsum_lite.sentences import clean, split_sentences
+
+# BERT's unused tokens open and close a summary and part its sentences, as in the paper's code.
+START, END, NEXT = 1, 2, 3
+IGNORED = -100  # no loss at padding
+
+
+class AbstractiveConfig(PretrainedConfig):
+    """What an ``AbstractiveSummarizer`` is made of.
+
+    Args:
+        encoder: the BERT's own configuration, as a dictionary.
+        decoder_layers, heads, intermediate_size, dropout: of the decoder.
+        encoder_dropout: inside the BERT; 0.1 in the paper.
+        label_smoothing: share of the target probability spread over all words, while training.
+        interval_segments: alternate ``token_type_ids`` from sentence to sentence.
+        window: tokens of a document that the encoder reads; what is beyond is not seen.
+        longest_target: tokens of a summary in training; longer ones are cut.
+        search: arguments of ``bertsum_lite.beam_search.Search`` for ``summarize``.
+        language: for sentence splitting in ``summarize``.
+    """
+
+    model_type = "bertsum-lite-abstractive"
+
+    def __init__(
+        self,
+        encoder: dict | None = None,
+        decoder_layers: int = 3,
+        heads: int = 8,
+        intermediate_size: int = 1024,
+        dropout: float = 0.1,
+        encoder_dropout: float = 0.0,
+        label_smoothing: float = 0.1,
+        interval_segments: bool = True,
+        window: int = 512,
+        longest_target: int = 140,
+        search: dict | None = None,
+        language: str = "en",
+        **kwargs,
+    ):
+        self.encoder = encoder or {}
+        self.decoder_layers = decoder_layers
+        self.heads = heads
+        self.intermediate_size = intermediate_size
+        self.dropout = dropout
+        self.encoder_dropout = encoder_dropout
+        self.label_smoothing = label_smoothing
+        self.interval_segments = interval_segments
+        self.window = window
+        self.longest_target = longest_target
+        self.search = search or {}
+        self.language = language
+        super().__init__(**kwargs)
+
+    @classmethod
+    def paper(cls, **changes) -> "AbstractiveConfig":
+        """BertSumAbs as Liu & Lapata (2019) describe it, with their search on CNN/DailyMail."""
+        decoder = {"decoder_layers": 6, "heads": 8, "intermediate_size": 2048, "dropout": 0.1}
+        search = {"width": 5, "shortest": 50, "longest": 200, "length_penalty": 0.95, "block": 3}
+        return cls(**{**decoder, "encoder_dropout": 0.1, "search": search, **changes})
+
+
+@dataclass
+class AbstractiveOutput(ModelOutput):
+    """Loss (mean over documents of the mean over their tokens) and logits (batch, target, vocabulary)."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A document's window and the summary to write.
+
+    Attributes:
+        target: token ids up to the end token (tokens,).
+    """
+
+    window: Window
+    target: list[int]
+
+    def __len__(self) -> int:
+        return len(self.window) + len(self.target)
+
+
+class Decoder(nn.Module):
+    """A Transformer that writes the next token; its token vectors are also its output layer.
+
+    Args:
+        embedding: token vectors (vocabulary, hidden), used at both ends.
+    """
+
+    def __init__(self, embedding: nn.Embedding, layers: int, heads: int, intermediate_size: int, dropout: float):
+        super().__init__()
+        self.embedding = embedding
+        self.layers = nn.ModuleList(
+            DecoderLayer(embedding.embedding_dim, heads, intermediate_size, dropout) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(embedding.embedding_dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def sources(self, memory: Tensor) -> list[KeysValues]:
+        """Each layer's keys and values of the source (documents, tokens, hidden): computed once a document."""
+        return [layer.cross_attention.keys_values(memory) for layer in self.layers]
+
+    def forward(
+        self, ids: Tensor, sources: list[KeysValues], source_mask: Tensor, past: list[KeysValues] | None = None
+    ) -> tuple[Tensor, list[KeysValues]]:
+        """Logits for the token after each of ``ids`` (rows, tokens, vocabulary), and the new ``past``."""
+        before = 0 if past is None else past[0][0].size(2)
+        hidden = self.embedding.embedding_dim
+        positions = sinusoidal_positions(before + ids.size(1), hidden, ids.device)[before:]  # (tokens, hidden)
+        x = self.dropout(self.embedding(ids) * math.sqrt(hidden) + positions)
+        present = []
+        for i, layer in enumerate(self.layers):
+            x, own = layer(x, sources[i], source_mask, None if past is None else past[i])
+            present.append(own)
+        return F.linear(self.norm(x), self.embedding.weight), present
+
+
+class AbstractiveSummarizer(BertsumModel):
+    """Reads a document as BERTSUM does and writes a summary.
+
+    Make one with ``from_encoder``: from a pre-trained BERT it is the paper's BertSumAbs, from a trained
+    extractive model's folder BertSumExtAbs.
+    """
+
+    config_class = AbstractiveConfig
+
+    def __init__(self, config: AbstractiveConfig):
+        super().__init__(config)
+        size = self.encoder.config
+        embedding = nn.Embedding(size.vocab_size, size.hidden_size)
+        self.decoder = Decoder(embedding, config.decoder_layers, config.heads, config.intermediate_size, config.dropout)
+        self.post_init()
+
+    @classmethod
+    def from_encoder(cls, name: str = MINILM, config: AbstractiveConfig | None = None) -> "AbstractiveSummarizer":
+        """As ``BertsumModel.from_encoder``; the decoder's token vectors start as the encoder's.
+
+        Raises:
+            ValueError: if the vocabulary has no unused tokens to open and close a summary with.
+        """
+        model = super().from_encoder(name, config)
+        if not all(t.startswith("[unused") for t in model.tokenizer.convert_ids_to_tokens([START, END, NEXT])):
+            raise ValueError(f"the vocabulary of {name} has no [unused…] tokens at 1, 2 and 3, which summaries need")
+        model.decoder.embedding.weight.data.copy_(model.encoder.embeddings.word_embeddings.weight)
+        return model
+
+    # The model ----------------------------------------------------------------------------------
+
+    def forward(self, input_ids: Tensor, sentence_ids: Tensor, labels: Tensor) -> AbstractiveOutput:
+        """Teacher forcing: every word of the summary is predicted from the right words before it.
+
+        Args:
+            input_ids, sentence_ids: (batch, tokens); see ``bertsum_lite.encoding``.
+            labels: (batch, target), the summary up to the end token; −100 at padding.
+        """
+        memory = self.read(input_ids, sentence_ids)
+        written = F.pad(labels.clamp(min=0), (1, 0), value=START)[:, :-1]  # shifted right
+        logits, _ = self.decoder(written, self.decoder.sources(memory), sentence_ids != PADDING)
+        losses = F.cross_entropy(
+            logits.transpose(1, 2).float(),
+            labels,
+            ignore_index=IGNORED,
+            label_smoothing=self.config.label_smoothing if self.training else 0.0,
+            reduction="none",
+        )  # (batch, target)
+        loss = (losses.sum(dim=-1) / (labels != IGNORED).sum(dim=-1)).mean()
+        return AbstractiveOutput(loss=loss, logits=logits)
+
+    # From records to examples, from text to summary ---------------------------------------------
+
+    def window(self, document: Sequence[str]) -> Window:
+        """The first window of a document: the sentences that the encoder reads."""
+        return windows(encode_sentences(document, self.tokenizer, self.config.window), self.config.window)[0]
+
+    def target(self, summary: Sequence[str]) -> list[int]:
+        """Token ids of a summary: its sentences parted by one token and closed by another."""
+        texts = [text for text in map(clean, summary) if text]
+        if not texts:
+            raise ValueError("the summary is empty: there is nothing to learn to write")
+        rows = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+        ids = [token for row in rows for token in (NEXT, *row)][1:]
+        if len(ids) >= self.config.longest_target:
+            warnings.warn(
+                f"a summary of {len(ids)} tokens is longer than longest_target and was cut to "
+                f"{self.config.longest_target - 1}",
+                stacklevel=2,
+            )
+        return [*ids[: self.config.longest_target - 1], END]
+
+    def examples(self, records: Sequence[dict]) -> list[Pair]:
+        """Training examples: the first window of each document, and its summary.
+
+        Raises:
+            ValueError: if there are no records, or a document or summary is empty; names the record.
+        """
+        result = []
+        for record in records:
+            try:
+                result.append(Pair(self.window(record["document"]), self.target(record["summary"])))
+            except ValueError as error:
+                raise ValueError(f"record {record['id']}: {error}") from error
+        if not result:
+            raise ValueError("there are no records to make training examples of")
+        return result
+
+    def collate(self, examples: Sequence[Pair]) -> dict[str, Tensor]:
+        """Make a batch of examples, for ``train``."""
+        batch = collate([pair.window for pair in examples], self.tokenizer.pad_token_id)
+        width = max(len(pair.target) for pair in examples)
+        batch["labels"] = torch.tensor([pair.target + [IGNORED] * (width - len(pair.target)) for pair in examples])
+        return batch
+
+    def write(
+        self, documents: Sequence[Sequence[str]], search: Search | None = None, documents_per_batch: int = 16
+    ) -> list[list[str]]:
+        """A summary, as sentences, for each document, in the order given.
+
+        Warns if several documents all get the same summary: then the decoder does not read its source.
+        """
+        search = search or Search(**self.config.search)
+        forbidden = torch.tensor(self._never_written(), device=self.device)
+        read = [self.window(document) for document in documents]
+        order = sorted(range(len(read)), key=lambda i: len(read[i]))
+        results: list[list[str]] = [[] for _ in read]
+        was_training = self.training
+        self.eval()
+        for at in range(0, len(order), documents_per_batch):
+            chosen = order[at : at + documents_per_batch]
+            batch = collate([read[i] for i in chosen], self.tokenizer.pad_token_id)
+            for i, ids in zip(chosen, self._search(batch, search, forbidden)):
+                results[i] = self._sentences(ids)
+        self.train(was_training)
+        if len({tuple(window.input_ids) for window in read}) > 2 and len(set(map(tuple, results))) == 1:
+            warnings.warn(
+                f"all {len(results)} documents got the same summary: the decoder does not read its source; train "
+                "longer, with more documents per update, or with a lower learning rate for the encoder",
+                stacklevel=2,
+            )
+        return results
+
+    @torch.inference_mode()
+    def _search(self, batch: dict[str, Tensor], search: Search, forbidden: Tensor) -> list[list[int]]:
+        sentence_ids = batch["sentence_ids"].to(self.device)
+        memory, mask = self.read(batch["input_ids"].to(self.device), sentence_ids), sentence_ids != PADDING
+        sources, past = self.decoder.sources(memory), None
+
+        def step(tokens: Tensor, rows: Tensor | None) -> Tensor:
+            nonlocal past
+            if rows is not None:
+                past = [tuple(part[rows] for part in layer) for layer in past]
+            logits, past = self.decoder(tokens.unsqueeze(1), sources, mask, past)
+            return logits[:, -1]
+
+        return beam_search(step, memory.size(0), START, END, search, forbidden, self.device)
+
+    def _never_written(self) -> list[int]:
+        """Ids of ``[PAD]``, ``[CLS]``, ``[unused7]`` and their like, but for those that structure a summary."""
+        tokens = self.tokenizer.convert_ids_to_tokens(range(self.config.encoder["vocab_size"]))
+        marks = set(self.tokenizer.all_special_tokens)
+        return [i for i, t in enumerate(tokens) if (t in marks or t.startswith("[unused")) and i not in (END, NEXT)]
+
+    def _sentences(self, ids: list[int]) -> list[str]:
+        """Token ids as sentences."""
+        rows: list[list[int]] = [[]]
+        for token in ids:
+            if token == NEXT:
+                rows.append([])
+            else:
+                rows[-1].append(token)
+        texts = (self.tokenizer.decode(row, clean_up_tokenization_spaces=True) for row in rows)
+        return [text for text in texts if text]
+
+    def summarize(self, text: str | Sequence[str], search: Search | None = None) -> list[str]:
+        """Summarize one raw text (or list of sentences).
+
+        Raises:
+            ValueError: if there is no text.
+        """
+        sentences = split_sentences(text, self.config.language) if isinstance(text, str) else list(text)
+        if not sentences:
+            raise ValueError("the text is empty: there is nothing to summarize")
+        return self.write([sentences], search)[0]
