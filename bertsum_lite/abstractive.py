@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -232,9 +232,13 @@ class AbstractiveSummarizer(BertsumModel):
         return batch
 
     def write(
-        self, documents: Sequence[Sequence[str]], search: Search | None = None, documents_per_batch: int = 16
+        self,
+        documents: Sequence[Sequence[str]],
+        search: Search | None = None,
+        documents_per_batch: int = 16,
+        progress: Callable[[Sequence], Sequence] = lambda batches: batches,
     ) -> list[list[str]]:
-        """A summary, as sentences, for each document, in the order given.
+        """A summary, as sentences, for each document, in the order given; ``progress`` wraps the batches (``tqdm``).
 
         Warns if several documents all get the same summary: then the decoder does not read its source.
         """
@@ -245,7 +249,7 @@ class AbstractiveSummarizer(BertsumModel):
         results: list[list[str]] = [[] for _ in read]
         was_training = self.training
         self.eval()
-        for at in range(0, len(order), documents_per_batch):
+        for at in progress(range(0, len(order), documents_per_batch)):
             chosen = order[at : at + documents_per_batch]
             batch = collate([read[i] for i in chosen], self.tokenizer.pad_token_id)
             for i, ids in zip(chosen, self._search(batch, search, forbidden)):

@@ -6,6 +6,7 @@ Results go to standard output, progress and warnings to standard error.
 import argparse
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from pathlib import Path
 
 
 def train(args: argparse.Namespace) -> None:
-    """Fine-tune a pre-trained encoder to choose sentences."""
+    """Fine-tune a pre-trained encoder to choose sentences, or to write."""
     import torch
 
+    from bertsum_lite.abstractive import AbstractiveConfig, AbstractiveSummarizer
     from bertsum_lite.corpus import load_corpus
     from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
     from bertsum_lite.selection import typical_length
@@ -27,21 +29,34 @@ def train(args: argparse.Namespace) -> None:
         raise ValueError(f"{model_folder} is there already; choose another --output, or remove it")
     records = load_corpus(args.data, "train", args.limit).to_list()
     torch.manual_seed(args.seed)
-    config = ExtractiveConfig.paper() if args.paper else ExtractiveConfig()
-    config.k = args.k or typical_length(records)
-    config.language = args.language
-    model = ExtractiveSummarizer.from_encoder(args.encoder, config)
+    if args.task == "extractive":
+        kind, options, settings = ExtractiveSummarizer, {"k": args.k or typical_length(records)}, CPU.settings
+    else:
+        kind, options, settings = AbstractiveSummarizer, {}, CPU.writing
+    config_class = {ExtractiveSummarizer: ExtractiveConfig, AbstractiveSummarizer: AbstractiveConfig}[kind]
+    config = (config_class.paper if args.paper else config_class)(language=args.language, **options)
+    model = kind.from_encoder(args.init_from or args.encoder, config)
     examples = model.examples(records)
-    say(f"{len(examples):,} training examples, {sum(map(len, examples)):,} tokens; summaries of k = {config.k}")
+    say(f"{len(examples):,} training examples, {sum(map(len, examples)):,} tokens")
     if checkpoint.exists():
         say(f"going on from {checkpoint}")
-    settings = CPU.training(epochs=args.epochs, seed=args.seed, save_every=args.save_every)
-    history = run(model, examples, model.collate, settings, checkpoint)
+    changes = {"epochs": args.epochs or settings.epochs, "seed": args.seed, "save_every": args.save_every}
+    history = run(model, examples, model.collate, replace(settings, **changes), checkpoint)
     if accelerate_rank() == 0:
         model.save_pretrained(model_folder)
         (args.output / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
         result = {"model": str(model_folder), "updates": len(history), "loss": history[-1]["loss"]}
         emit(args, result, f"{len(history)} updates, last loss {history[-1]['loss']:.3f}\nmodel: {model_folder}")
+
+
+def load(name: str):
+    """A trained model of either kind."""
+    from bertsum_lite.abstractive import AbstractiveConfig, AbstractiveSummarizer
+    from bertsum_lite.extractive import ExtractiveSummarizer
+    from bertsum_lite.pretrained import model_type
+
+    writes = model_type(name) == AbstractiveConfig.model_type
+    return (AbstractiveSummarizer if writes else ExtractiveSummarizer).from_pretrained(name)
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -53,23 +68,27 @@ def evaluate(args: argparse.Namespace) -> None:
     from bertsum_lite.extractive import ExtractiveSummarizer
     from bertsum_lite.oracle import greedy_oracle
     from bertsum_lite.rouge import corpus_rouge
+    from bertsum_lite.selection import typical_length
 
-    model = ExtractiveSummarizer.from_pretrained(args.model)
-    k = args.k or model.config.k
+    model = load(args.model)
     records = load_corpus(args.data, args.split, args.limit).to_list()
     documents = [record["document"] for record in records]
+    extractive = isinstance(model, ExtractiveSummarizer)
+    k = args.k or (model.config.k if extractive else typical_length(records))
     chosen = {
         f"lead-{k}": [lead(d, k) for d in documents],
         "random": [random_sentences(r["document"], k, r["id"]) for r in records],
         "textrank": [textrank(d, k) for d in documents],
-        "bertsum": model.extract(documents, k=k, progress=partial(tqdm, desc="scoring", unit="batch")),
         "oracle": [sorted(greedy_oracle(r["document"], r["summary"], k)) for r in records],
     }
+    bar = partial(tqdm, desc="scoring" if extractive else "writing", unit="batch")
+    if extractive:
+        chosen["bertsum"] = model.extract(documents, k=k, progress=bar)
+    summaries = {name: [[d[i] for i in row] for d, row in zip(documents, rows)] for name, rows in chosen.items()}
+    if not extractive:
+        summaries["bertsum"] = model.write(documents, progress=bar)
     golds = [references(record) for record in records]
-    scores = {
-        name: corpus_rouge([[d[i] for i in row] for d, row in zip(documents, rows)], golds)
-        for name, rows in chosen.items()
-    }
+    scores = {name: corpus_rouge(predictions, golds) for name, predictions in summaries.items()}
     as_json = {name: {"mean": s.mean, "low": s.low, "high": s.high, "n": s.n} for name, s in scores.items()}
     emit(args, as_json, "\n".join(f"{name:9} {score}" for name, score in scores.items()))
 
@@ -87,8 +106,14 @@ def summarize(args: argparse.Namespace) -> None:
         text = Path(args.file).read_bytes().decode("utf-8-sig", errors="replace")
     if not text.strip():
         raise ValueError("the text is empty: there is nothing to summarize")
-    model = ExtractiveSummarizer.from_pretrained(args.model)
-    summary = model.summarize(text, k=args.k, words=args.words, threshold=args.threshold)
+    model = load(args.model)
+    choice = {"k": args.k, "words": args.words, "threshold": args.threshold}
+    if isinstance(model, ExtractiveSummarizer):
+        summary = model.summarize(text, **choice)
+    elif given := [f"--{name}" for name, value in choice.items() if value is not None]:
+        raise ValueError(f"{', '.join(given)} choose sentences, but {args.model} writes; leave them out")
+    else:
+        summary = model.summarize(text)
     emit(args, {"summary": summary}, join_sentences(summary))
 
 
@@ -124,7 +149,7 @@ def positive(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line; each command's help is its function's first line."""
-    main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Extractive summarization with BERTSUM.")
+    main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Summarization with BERTSUM.")
     commands = main_parser.add_subparsers(dest="command", required=True)
     data = "harbour or tinynews (bundled), scitldr, xsum, … (Hub), or a .jsonl, .jsonl.gz, .parquet file or folder"
 
@@ -140,8 +165,10 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--data", required=True, help=data)
     sub.add_argument("--output", required=True, type=Path, help="folder for the model, its history and checkpoints")
     sub.add_argument("--encoder", default="minilm", help="minilm (bundled), a Hub id of a BERT, or a folder")
-    sub.add_argument("--paper", action="store_true", help="the paper's model: [CLS] vectors and 0/1 labels")
-    sub.add_argument("--epochs", type=positive, default=1, help="passes over the data (default: %(default)s)")
+    sub.add_argument("--task", choices=("extractive", "abstractive"), default="extractive", help="choose or write")
+    sub.add_argument("--init-from", metavar="MODEL", help="start from the encoder of a trained model of ours")
+    sub.add_argument("--paper", action="store_true", help="the paper's model instead of the one for small data")
+    sub.add_argument("--epochs", type=positive, help="passes over the data (default: what suits the task)")
     sub.add_argument("--language", default="en", help="of the texts, for sentence splitting (default: %(default)s)")
     sub.add_argument("--limit", type=positive, help="use only the first so many documents")
     sub.add_argument(

@@ -53,11 +53,23 @@ class BertsumModel(PreTrainedModel):
         model.tokenizer = tokenizer
         return model
 
-    def read(self, input_ids: Tensor, sentence_ids: Tensor) -> Tensor:
-        """Encode windows (batch, tokens) → (batch, tokens, hidden)."""
+    def init_encoder_from(self, other: "BertsumModel") -> None:
+        """Take over the encoder that ``other`` has trained.
+
+        Raises:
+            ValueError: if it is of another size.
+        """
+        try:
+            self.encoder.load_state_dict(other.encoder.state_dict())
+        except RuntimeError as error:
+            raise ValueError(f"the encoders differ: {error}") from error
+
+    def read(self, input_ids: Tensor, sentence_ids: Tensor, encoder: BertModel | None = None) -> Tensor:
+        """Encode windows (batch, tokens) → (batch, tokens, hidden), by default with the model's ``encoder``."""
         segments = interval_segments(sentence_ids) if self.config.interval_segments else torch.zeros_like(input_ids)
         mask = (sentence_ids != PADDING).long()
-        return self.encoder(input_ids=input_ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
+        encoder = encoder or self.encoder
+        return encoder(input_ids=input_ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Write weights (safetensors), configuration and tokenizer; an older folder is replaced only at the end."""

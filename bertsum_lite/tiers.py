@@ -18,6 +18,7 @@ class Tier:
         corpus: for ``load_corpus``.
         train_documents, test_documents: at most so many.
         settings: how to fine-tune for extraction.
+        writing: how to fine-tune for abstraction: the encoder less and later than the new decoder.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Tier:
     train_documents: int
     test_documents: int
     settings: TrainingConfig
+    writing: TrainingConfig
 
     def training(self, **changes) -> TrainingConfig:
         """The tier's training settings, with ``changes``."""
@@ -44,7 +46,12 @@ CPU = Tier(
     train_documents=1_000,
     test_documents=1_000,
     # Peak 1e-4 after 50 updates: small data ends before the paper's 10,000 updates of warm-up would.
-    settings=TrainingConfig(epochs=2, groups=(Group("", _peak(1e-4, 50), 50),)),
+    settings=TrainingConfig(epochs=1, groups=(Group("", _peak(1e-4, 50), 50),)),
+    writing=TrainingConfig(
+        epochs=3,
+        tokens_per_batch=4096,
+        groups=(Group("encoder.", _peak(1e-4, 200), 200), Group("decoder.", _peak(1e-3, 100), 100)),
+    ),
 )
 GPU = Tier(
     name="gpu",
@@ -55,6 +62,14 @@ GPU = Tier(
     # The paper's schedule; 36 documents are about its 3 GPUs × 2 × 3,000 tokens.
     settings=TrainingConfig(
         epochs=6, documents_per_update=36, tokens_per_batch=16_384, groups=(Group("", 2e-3, 10_000),), save_every=1000
+    ),
+    # 140 target tokens × 5 × 4 GPUs are about 50 documents; 200,000 updates of them are 35 epochs.
+    writing=TrainingConfig(
+        epochs=35,
+        documents_per_update=50,
+        tokens_per_batch=16_384,
+        groups=(Group("encoder.", 2e-3, 20_000), Group("decoder.", 0.1, 10_000)),
+        save_every=1000,
     ),
 )
 

@@ -232,7 +232,8 @@ def _ctrl_c() -> Iterator[threading.Event]:
 
 def _progress(accelerator: Accelerator, total: int, done: int) -> tqdm:
     # In a notebook standard error is drawn red and looks like a fault.
-    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    in_notebook = "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
+    stream = sys.stdout if in_notebook else sys.stderr
     return tqdm(
         total=total,
         initial=done,

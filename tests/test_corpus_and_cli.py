@@ -191,7 +191,7 @@ def test_evaluate_prints_every_system(trained, capsys):
     code, out, _ = run(capsys, "evaluate", "--model", trained / "run" / "model", "--data", trained, "--json")
     scores = json.loads(out)
     assert code == 0
-    assert list(scores) == ["lead-1", "random", "textrank", "bertsum", "oracle"]
+    assert list(scores) == ["lead-1", "random", "textrank", "oracle", "bertsum"]
     assert scores["oracle"]["n"] == 12
     code, out, err = run(capsys, "evaluate", "--model", trained / "run" / "model", "--data", trained, "--k", 2)
     assert "lead-2" in out
@@ -210,6 +210,21 @@ def test_summarize_takes_a_file_standard_input_or_a_text(trained, capsys, tmp_pa
     assert len(json.loads(first[1])["summary"]) == 2
     assert len(run(capsys, "summarize", file, "--model", model, "--words", 3)[1].split()) <= 3
     assert run(capsys, "summarize", file, "--model", model, "--threshold", 2, "--json")[0] == 0
+
+
+def test_a_model_that_writes_starts_from_one_that_chooses(trained, capsys):
+    options = ("--task", "abstractive", "--data", trained, "--init-from", trained / "run" / "model", "--epochs", 1)
+    code, out, _ = run(capsys, "train", *options, "--output", trained / "writes", "--json")
+    assert (code, json.loads(out)["updates"]) == (0, 1)
+    model = trained / "writes" / "model"
+    with pytest.warns(UserWarning, match="got the same summary"):  # after one update
+        code, out, err = run(capsys, "evaluate", "--model", model, "--data", trained, "--json")
+    assert (code, list(json.loads(out))[-1]) == (0, "bertsum")
+    assert "writing" in err
+    assert run(capsys, "summarize", "--text", "One ferry. Two storms.", "--model", model, "--json")[0] == 0
+    code, out, err = run(capsys, "summarize", "--text", "One ferry.", "--model", model, "--k", 2)
+    assert (code, out) == (2, "")
+    assert "--k choose sentences" in err
 
 
 def test_label_prints_one_object_a_document(trained, capsys):
