@@ -2,7 +2,7 @@
 
 A reference summary is written freely; an extractive model needs to be told *sentences*. The
 greedy algorithm adds the sentence that most raises ROUGE-1 F + ROUGE-2 F and stops when nothing
-does (Nallapati et al. 2017; the paper's section 4.1 and its code, which counts n-gram *sets*).
+does (Nallapati et al. 2017; the paper's section 4.2 and its code, which counts n-gram *sets*).
 """
 
 from collections.abc import Sequence

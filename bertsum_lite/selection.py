@@ -22,7 +22,7 @@ def select(
             that would pass the budget is skipped, so a shorter one further down may still enter.
         threshold: only sentences that score at least this.
         block_trigrams: skip a sentence that shares three words in a row with the summary so far
-            (Paulus et al. 2018; Liu & Lapata 2019, section 3.3).
+            (Paulus et al. 2018; Liu & Lapata 2019, section 4.2).
 
     The best sentence is always taken, whatever the threshold or the budget: an empty summary
     helps nobody.

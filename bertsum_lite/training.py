@@ -35,7 +35,7 @@ def noam(step: int, learning_rate: float, warmup: int) -> float:
     """lr · min(step^-0.5, step · warmup^-1.5): up in a straight line, then down with 1/√step.
 
     ``step`` counts from 1. The peak, at ``step == warmup``, is lr / √warmup
-    (Vaswani et al. 2017, equation 3; Liu & Lapata 2019, section 4.3).
+    (Vaswani et al. 2017, equation 3; Liu & Lapata 2019, section 4.2).
     """
     return learning_rate * min(step**-0.5, step * warmup**-1.5)
 
