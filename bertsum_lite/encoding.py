@@ -76,7 +76,12 @@ def windows(pieces: Sequence[Sequence[int]], max_length: int) -> list[Window]:
 
     A document that fits is one window. In a longer one each window repeats the last quarter of
     the one before, so that no sentence is read at an edge only.
+
+    Raises:
+        ValueError: if a sentence alone is longer than a window.
     """
+    if (longest := max(map(len, pieces), default=0)) > max_length:
+        raise ValueError(f"a sentence of {longest} tokens fits no window of {max_length}; encode_sentences cuts it")
     result: list[Window] = []
     start = end = 0
     while end < len(pieces):

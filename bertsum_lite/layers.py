@@ -36,6 +36,8 @@ def scaled_dot_product_attention(
 class MultiHeadAttention(nn.Module):
     """Attention in ``heads`` subspaces of size ``hidden_size // heads``, side by side.
 
+    Dropout falls on the mixed values; PyTorch's and BERT's falls on the weights. Without it all agree.
+
     Raises:
         ValueError: if ``heads`` does not divide ``hidden_size``.
     """

@@ -233,6 +233,12 @@ def test_interval_segments_alternate_and_padding_is_zero():
     assert interval_segments(torch.tensor([[0, 0, 1, 1, 2, -1]])).tolist() == [[0, 0, 1, 1, 0, 0]]
 
 
+def test_a_sentence_that_fits_no_window_is_refused():
+    with pytest.raises(ValueError, match="a sentence of 6 tokens fits no window of 5"):
+        windows([[1, 2], [1] * 6], 5)
+    assert windows([], 5) == []
+
+
 def test_collate_pads_tokens_sentences_and_labels():
     batch = collate([Window([5, 6, 7], [0, 0, 1], labels=[1.0, 0.0]), Window([8], [0], labels=[1.0])], pad_token_id=9)
     assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]
