@@ -157,10 +157,14 @@ def _pattern(summary: str, kinds: dict[str, Kind]) -> str:
 
 
 def _search(event: Event, name: str, forms: dict[str, list[str]], text: str) -> str | None:
-    """What a summary of no known form says of a fact: its value, else another one of its kind, else nothing."""
+    """What a summary of no known form says of a fact: its value, else another one of its kind, else nothing.
+
+    The right value of another fact that is asked for belongs to that one.
+    """
     kind = event.kinds[name]
+    taken = {way for other in event.asked if other != name for way in forms[other]}
     others = [way for other, ways in forms.items() if event.kinds[other].family == kind.family for way in ways]
     for way in [*forms[name], *others, *map(normalize, kind.known)]:
-        if f" {way} " in f" {text} ":
+        if f" {way} " in f" {text} " and (way in forms[name] or way not in taken):
             return way
     return None

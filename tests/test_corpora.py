@@ -334,7 +334,8 @@ def test_two_names_in_the_wrong_order_are_seen(tmp_path, monkeypatch):
     verdicts = tinynews.check("Owls beats Lions", facts)
     assert [(v.state, v.owner) for v in verdicts.values()] == [("wrong", "b"), ("wrong", "a")]
     free = tinynews.check("A fine day for the Lions", facts)
-    assert [v.state for v in free.values()] == ["correct", "wrong"]
+    assert [v.state for v in free.values()] == ["correct", "missing"]
+    assert tinynews.check("A fine day for the Bears", facts)["a"].state == "wrong"
 
 
 def test_check_says_which_events_there_are():
