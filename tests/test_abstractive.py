@@ -149,6 +149,7 @@ def writer(tiny_encoder):
     def make(**config):
         torch.manual_seed(0)
         small = {"decoder_layers": 2, "heads": 2, "intermediate_size": 64, "dropout": 0.0, "search": {"longest": 12}}
+        small["embedding_scale"] = 32**0.5  # as the paper: untrained, it writes other words for other documents
         return AbstractiveSummarizer.from_encoder(str(tiny_encoder), AbstractiveConfig(**{**small, **config}))
 
     return make
