@@ -12,7 +12,7 @@ import torch
 from bertsum_lite.corpus import load_corpus
 from bertsum_lite.extractive import ExtractiveSummarizer
 from bertsum_lite.tiers import CPU
-from bertsum_lite.training import _use_bf16, train
+from bertsum_lite.training import use_bf16, train
 
 DOCUMENTS = 160
 
@@ -27,7 +27,7 @@ def bare_encoder(tokens: int, length: int) -> float:
     batches = round(tokens / (rows * length))
     start = time.perf_counter()
     for batch in range(1, batches + 1):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_use_bf16("auto")):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16("auto")):
             loss = encoder(input_ids=ids).last_hidden_state.float().pow(2).mean()
         loss.backward()
         if batch * rows % 16 < rows:

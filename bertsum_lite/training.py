@@ -121,7 +121,7 @@ def train(
     if not len(examples):
         raise ValueError("there is nothing to train on: the list of examples is empty")
     accelerator = Accelerator(mixed_precision="no")  # ours is below: accelerate's would stay on the model
-    autocast = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=_use_bf16(config.precision))
+    autocast = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=use_bf16(config.precision))
     set_seed(config.seed, device_specific=True)
     optimizer = torch.optim.Adam(_parameter_groups(model, config.groups), lr=0.0, betas=(0.9, 0.999), eps=1e-9)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
@@ -183,7 +183,8 @@ def _update(accelerator, autocast, model, optimizer, batches: list[list], collat
     return mean
 
 
-def _use_bf16(precision: str) -> bool:
+def use_bf16(precision: str = "auto") -> bool:
+    """Whether to compute in bf16: where the processor does, or as ``precision`` says."""
     if precision != "auto":
         return precision == "bf16"
     if torch.cuda.is_available():

@@ -203,6 +203,28 @@ def test_it_learns_to_write_what_its_source_says(writer):
     assert model.write([r["document"] for r in records]) == [[f"it rained on the {p}."] for p in places]
 
 
+def test_a_remembered_encoder_says_the_same_and_stays_as_it_is(writer, records):
+    model = writer()
+    examples = model.examples(records[:5])
+    remembered = model.remember(examples)
+    batches = [model.collate(pairs) for pairs in (examples, remembered)]
+    assert "memory" not in batches[0]
+    losses = [model(**batch).loss for batch in batches]
+    torch.testing.assert_close(*losses, atol=1e-3, rtol=1e-3)  # memory is kept in half precision
+    before = {name: tensor.clone() for name, tensor in model.encoder.state_dict().items()}
+    train(model, remembered, model.collate, TrainingConfig(epochs=1, groups=(Group("decoder.", 1e-2, 5),)))
+    torch.testing.assert_close(before, dict(model.encoder.state_dict()))
+
+
+def test_a_softmax_over_sampled_words_is_the_whole_one_if_all_are_sampled(writer, records):
+    whole, sampled, few = writer(), writer(sampled_words=1_000_000), writer(sampled_words=10)
+    batch = whole.collate(whole.examples(records[:3]))
+    losses = [model.train()(**batch).loss for model in (whole, sampled, few)]
+    torch.testing.assert_close(losses[0], losses[1])
+    assert losses[2] < losses[0]  # fewer words to be mistaken for
+    torch.testing.assert_close(few.eval()(**batch).loss, whole.eval()(**batch).loss)  # only in training
+
+
 def test_unused_tokens_are_never_written(writer, records):
     model = writer()
     names = model.tokenizer.convert_ids_to_tokens(model._never_written())
