@@ -81,9 +81,11 @@ class DualEncoder(BertsumModel):
         self.post_init()
 
     @classmethod
-    def from_encoder(cls, name: str = MINILM, config: DualConfig | None = None) -> "DualEncoder":
+    def from_encoder(
+        cls, name: str = MINILM, config: DualConfig | None = None, layers: int | None = None
+    ) -> "DualEncoder":
         """As ``BertsumModel.from_encoder``; both encoders start as the same one."""
-        model = super().from_encoder(name, config)
+        model = super().from_encoder(name, config, layers)
         if model.summary_encoder is not None:
             model.summary_encoder.load_state_dict(model.encoder.state_dict())
         return model

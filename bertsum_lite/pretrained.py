@@ -31,15 +31,23 @@ class BertsumModel(PreTrainedModel):
         self.tokenizer = None
 
     @classmethod
-    def from_encoder(cls: type[Model], name: str = MINILM, config: PretrainedConfig | None = None) -> Model:
+    def from_encoder(
+        cls: type[Model], name: str = MINILM, config: PretrainedConfig | None = None, layers: int | None = None
+    ) -> Model:
         """A pre-trained encoder under parts that still know nothing (``torch.manual_seed`` decides them).
 
         Args:
             name: as ``bertsum_lite.backbone.load_backbone`` takes it; the folder of a trained model of
                 ours gives that model's encoder.
             config: its ``encoder`` is filled in here.
+            layers: of the encoder, counted from below, to keep; None: all.
         """
         encoder, tokenizer = load_backbone(name)
+        if layers is not None:
+            if not 1 <= layers <= encoder.config.num_hidden_layers:
+                raise ValueError(f"{name} has {encoder.config.num_hidden_layers} layers, cannot keep {layers}")
+            encoder.encoder.layer = encoder.encoder.layer[:layers]
+            encoder.config.num_hidden_layers = layers
         config = config or cls.config_class()
         encoder.config.hidden_dropout_prob = encoder.config.attention_probs_dropout_prob = config.encoder_dropout
         config.encoder = {k: v for k, v in encoder.config.to_diff_dict().items() if k != "_name_or_path"}

@@ -216,6 +216,24 @@ def test_a_remembered_encoder_says_the_same_and_stays_as_it_is(writer, records):
     torch.testing.assert_close(before, dict(model.encoder.state_dict()))
 
 
+def test_the_lower_layers_alone(writer, tiny_encoder, records, tmp_path):
+    whole, lower = writer(), AbstractiveSummarizer.from_encoder(str(tiny_encoder), layers=1)
+    batch = whole.collate(whole.examples(records[:2]))
+    batch = {name: batch[name] for name in ("input_ids", "sentence_ids")}
+    assert len(lower.encoder.encoder.layer) == 1
+    states = whole.encoder.eval()(
+        batch["input_ids"],
+        (batch["sentence_ids"] != PADDING).long(),
+        batch["sentence_ids"].clamp(min=0) % 2,
+        output_hidden_states=True,
+    ).hidden_states
+    torch.testing.assert_close(lower.eval().read(**batch), states[1])
+    lower.save_pretrained(tmp_path / "model")
+    assert len(AbstractiveSummarizer.from_pretrained(tmp_path / "model").encoder.encoder.layer) == 1
+    with pytest.raises(ValueError, match="has 2 layers, cannot keep 3"):
+        AbstractiveSummarizer.from_encoder(str(tiny_encoder), layers=3)
+
+
 def test_a_softmax_over_sampled_words_is_the_whole_one_if_all_are_sampled(writer, records):
     whole, sampled, few = writer(), writer(sampled_words=1_000_000), writer(sampled_words=10)
     batch = whole.collate(whole.examples(records[:3]))
