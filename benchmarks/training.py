@@ -12,7 +12,7 @@ import torch
 from bertsum_lite.corpus import load_corpus
 from bertsum_lite.extractive import ExtractiveSummarizer
 from bertsum_lite.tiers import CPU
-from bertsum_lite.training import use_bf16, train
+from bertsum_lite.training import train, use_bf16
 
 DOCUMENTS = 160
 

@@ -40,13 +40,22 @@ def pegasus(model: AbstractiveSummarizer) -> PegasusForConditionalGeneration:
     config, hidden = model.config, model.encoder.config.hidden_size
     theirs = PegasusForConditionalGeneration(
         PegasusConfig(
-            vocab_size=config.encoder["vocab_size"], d_model=hidden, max_position_embeddings=256,
-            encoder_layers=1, encoder_ffn_dim=8, decoder_layers=config.decoder_layers,
-            decoder_attention_heads=config.heads, decoder_ffn_dim=config.intermediate_size,
-            activation_function="gelu", scale_embedding=False,
-            pad_token_id=0, bos_token_id=START, eos_token_id=END, decoder_start_token_id=START,
+            vocab_size=config.encoder["vocab_size"],
+            d_model=hidden,
+            max_position_embeddings=256,
+            encoder_layers=1,
+            encoder_ffn_dim=8,
+            decoder_layers=config.decoder_layers,
+            decoder_attention_heads=config.heads,
+            decoder_ffn_dim=config.intermediate_size,
+            activation_function="gelu",
+            scale_embedding=False,
+            pad_token_id=0,
+            bos_token_id=START,
+            eos_token_id=END,
+            decoder_start_token_id=START,
         )
-    ).eval()  # fmt: skip
+    ).eval()
     weights = {}
     for name, tensor in model.decoder.layers.state_dict().items():
         for ours, other in NAMES.items():
@@ -82,9 +91,16 @@ def main() -> None:
 
     def generate() -> list[list[int]]:
         written = theirs.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=memory), attention_mask=mask.long(), num_beams=BEAMS, do_sample=False, length_penalty=0.0,
-            min_new_tokens=TOKENS, max_new_tokens=TOKENS, suppress_tokens=forbidden, early_stopping="never",
-        )  # fmt: skip
+            encoder_outputs=BaseModelOutput(last_hidden_state=memory),
+            attention_mask=mask.long(),
+            num_beams=BEAMS,
+            do_sample=False,
+            length_penalty=0.0,
+            min_new_tokens=TOKENS,
+            max_new_tokens=TOKENS,
+            suppress_tokens=forbidden,
+            early_stopping="never",
+        )
         return written[:, 1:].tolist()
 
     seconds = {"ours": 0.0, "generate": 0.0}
@@ -96,7 +112,9 @@ def main() -> None:
             if name == "ours":
                 kept = result
     same = sum(a[: TOKENS - 1] == b[: TOKENS - 1] for a, b in zip(kept, result))
-    print(f"{DOCUMENTS} documents, {BEAMS} beams, {TOKENS} tokens, {ROUNDS} rounds; same sequence in {same} of {DOCUMENTS}")
+    print(
+        f"{DOCUMENTS} documents, {BEAMS} beams, {TOKENS} tokens, {ROUNDS} rounds; same sequence in {same} of {DOCUMENTS}"
+    )
     for name, total in seconds.items():
         print(f"{name:9}{DOCUMENTS * TOKENS * ROUNDS / total:8.0f} tokens/s")
     print(f"ours / generate: {seconds['generate'] / seconds['ours']:.2f}")
