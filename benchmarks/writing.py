@@ -112,9 +112,7 @@ def main() -> None:
             if name == "ours":
                 kept = result
     same = sum(a[: TOKENS - 1] == b[: TOKENS - 1] for a, b in zip(kept, result))
-    print(
-        f"{DOCUMENTS} documents, {BEAMS} beams, {TOKENS} tokens, {ROUNDS} rounds; same sequence in {same} of {DOCUMENTS}"
-    )
+    print(f"{DOCUMENTS} documents, {BEAMS} beams, {TOKENS} tokens; same sequence in {same} of {DOCUMENTS}")
     for name, total in seconds.items():
         print(f"{name:9}{DOCUMENTS * TOKENS * ROUNDS / total:8.0f} tokens/s")
     print(f"ours / generate: {seconds['generate'] / seconds['ours']:.2f}")
