@@ -6,15 +6,14 @@ echo $PWD/.venv/lib/python3.*/site-packages > $(echo /tmp/peers/lib/python3.*/si
 /tmp/peers/bin/pip install scikit-learn spacy lxml lxml_html_clean requests
 PYTHONPATH=. /tmp/peers/bin/python benchmarks/peers.py MODEL      (the one that notebook 07 saves, say)
 
-All get the same sentences and choose as many. sumy has its stemmer and stop words, and our words (its own need nltk's
-data); bert-extractive-summarizer has its defaults, on our MiniLM. The model has seen harbour's training documents.
+All get the same sentences, one document at a time, and choose as many. sumy has its stemmer and stop words, and our
+words (its own need nltk's data); bert-extractive-summarizer has its defaults, on our MiniLM.
 """
 
 import sys
 import time
 
 import torch
-import transformers
 from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.nlp.stemmers import Stemmer
 from sumy.summarizers.lex_rank import LexRankSummarizer
@@ -36,11 +35,8 @@ from bertsum_lite.rouge import tokenize
 from bertsum_lite.selection import typical_length
 
 
-class Words:
-    """The tokenizer that sumy asks for."""
-
-    def to_words(self, text: str) -> list[str]:
-        return tokenize(text)
+class Words:  # the tokenizer that sumy asks for
+    to_words = staticmethod(tokenize)
 
 
 def sumy(kind: type, k: int):
@@ -55,6 +51,8 @@ def sumy(kind: type, k: int):
 
 
 def clusters(k: int):
+    import transformers  # here: transformers puts another module in its place while it loads
+
     for name in ("TransfoXLModel", "TransfoXLTokenizer"):  # gone from transformers; the package imports them still
         transformers.__dict__.setdefault(name, None)
     from summarizer import Summarizer
@@ -70,8 +68,8 @@ def clusters(k: int):
 
 
 def main() -> None:
-    records, test = (load_corpus("harbour", split).to_list() for split in ("train", "test"))
-    k, golds = typical_length(records), [references(record) for record in test]
+    test = load_corpus("harbour", "test").to_list()
+    k, golds = typical_length(load_corpus("harbour", "train").to_list()), [references(record) for record in test]
     model = ExtractiveSummarizer.from_pretrained(sys.argv[1])
     systems = {
         "lead": lambda document: [document[i] for i in lead(document, k)],
@@ -86,15 +84,15 @@ def main() -> None:
     for name, system in systems.items():
         system(test[0]["document"])  # warm up
         start = time.perf_counter()
-        summaries = [system(record["document"]) for record in test]  # one at a time
+        summaries = [system(record["document"]) for record in test]
         seconds[name] = time.perf_counter() - start
         scores[name] = corpus_rouge(summaries, golds)
-    print(f"{len(test)} documents, {k} sentences each, {torch.get_num_threads()} threads")
+    print(f"{len(test)} documents, {k} sentences each, {torch.get_num_threads()} thread(s)")
     print(f"{'':27}   R1    R2    RL   documents/s   BERTSUM's R1 minus this one's, 95 % interval")
     for name, score in scores.items():
         gain = paired_bootstrap(scores["BERTSUM (ours)"].scores[:, 0], score.scores[:, 0])
-        means = " ".join(f"{value:5.2f}" for value in score.mean.values())
-        print(f"{name:27}{means} {len(test) / seconds[name]:9.1f}      {gain[0]:+.2f} [{gain[1]:+.2f}, {gain[2]:+.2f}]")
+        row = [*score.mean.values(), len(test) / seconds[name], *gain]
+        print("{:27}{:5.2f} {:5.2f} {:5.2f} {:9.1f}      {:+.2f} [{:+.2f}, {:+.2f}]".format(name, *row))
 
 
 if __name__ == "__main__":

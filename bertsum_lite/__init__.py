@@ -30,6 +30,9 @@ _PUBLIC = {
     "TrainingConfig": "training",
     "Group": "training",
     "tier": "tiers",
+    "evaluate": "evaluation",
+    "paired_bootstrap": "evaluation",
+    "paired_permutation": "evaluation",
 }
 __all__ = list(_PUBLIC)
 
