@@ -1,6 +1,6 @@
 """Two encoders: retrieval before and after contrastive pre-training, and what the hand-over of Encoder₁ is worth.
 
-python benchmarks/two_encoders.py      (three seeds, about an hour on one core)
+python benchmarks/two_encoders.py      (three seeds, about half an hour on one core)
 """
 
 import random
@@ -52,7 +52,7 @@ def extractive(records: list[dict], test: list[dict], seed: int, encoder: DualEn
 
 
 def main() -> None:
-    harbour, tinynews = (load_corpus(name, "train").to_list()[:480] for name in ("harbour", "tinynews"))
+    harbour, tinynews = (load_corpus(name, "train").to_list()[:256] for name in ("harbour", "tinynews"))
     harbour_test, tinynews_test = (load_corpus(name, "test").to_list() for name in ("harbour", "tinynews"))
     fresh = DualEncoder.from_encoder(config=DualConfig(window=WINDOW))
     handed = [pretrain(harbour, 16, seed) for seed in SEEDS]

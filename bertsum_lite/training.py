@@ -147,8 +147,8 @@ def train(
                 raise FloatingPointError(f"the loss of update {step} is {loss}: lower the learning rate{where}")
             rates = {f"lr {g['name']}".strip(): g["lr"] for g in optimizer.param_groups}
             history.append({"step": step, "epoch": epoch + 1, "loss": loss, **rates})
+            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)  # drawn by update, not too often for a notebook
             bar.update()
-            bar.set_postfix_str(f"loss {loss:.3f}")
             if on_update and accelerator.is_main_process:
                 on_update(history)
             due = config.save_every and step % config.save_every == 0

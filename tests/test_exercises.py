@@ -92,6 +92,8 @@ def test_each_exercise_has_its_header_hints_and_checker(path):
     assert 4 <= len(names) <= 7
     assert list(headers) == names == exercises(lesson)
     assert [name for cell in source.cells if (name := MAKE["name_of_check"](cell))] == names
+    minutes = sum(int(header["minutes"]) for header in headers.values())
+    assert f"about {minutes} minutes" in source.cells[0].source, "the sum of the exercises"
     kinds = Counter(header["kind"] for header in headers.values())
     assert kinds["open"] == 1
     assert kinds["code"] >= 1

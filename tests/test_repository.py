@@ -85,6 +85,7 @@ def test_the_wheel_carries_the_corpora_and_finds_them_when_installed(tmp_path):
         *(f"bertsum_lite/data/harbour/{s}.jsonl" for s in ("train", "validation", "test")),
     } <= set(names)
     assert "bertsum_lite/data/tinynews/fire.toml" in names
+    assert "bertsum_lite/checks/lesson_01.py" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     code = """
 import bertsum_lite, bertsum_lite.corpus
