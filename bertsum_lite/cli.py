@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line; each command's help is its function's first line."""
     main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Summarization with BERTSUM.")
     commands = main_parser.add_subparsers(dest="command", required=True)
-    data = "harbour or tinynews (bundled), scitldr, xsum, … (Hub), or a .jsonl, .jsonl.gz, .parquet file or folder"
+    data = "harbour, harbour-zh or tinynews (bundled), scitldr, xsum, … (Hub), or a .jsonl, .jsonl.gz, .parquet file or folder"
 
     def command(function) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)

@@ -15,16 +15,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+import regex
+
 from bertsum_lite.baselines import lead
 from bertsum_lite.oracle import greedy_oracle, ngrams
 from bertsum_lite.rouge import METRICS, corpus_rouge, tokenize
 from bertsum_lite.selection import typical_length
-from bertsum_lite.sentences import split_sentences
+from bertsum_lite.sentences import UNSPACED, split_sentences
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-BUNDLED = ("harbour", "tinynews")
+BUNDLED = ("harbour", "harbour-zh", "tinynews")
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 
 
@@ -87,11 +89,11 @@ def load_corpus(
     """Load one split of a corpus as a ``datasets.Dataset`` of records.
 
     Args:
-        name_or_path: a bundled name (``harbour``, ``tinynews``), a Hub name (``cnn_dailymail``, ``xsum``, ``scitldr``,
-            ``dialogsum``), a ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` file (``split`` is then not used),
-            or a folder with ``train.jsonl`` and the like. Names are looked up first in the folder that
-            the environment variable ``BERTSUM_DATA`` points to, laid out as ``scitldr/train.jsonl`` or
-            as the Hub lays it (``allenai/scitldr/…``).
+        name_or_path: a bundled name (``harbour``, ``harbour-zh``, ``tinynews``), a Hub name
+            (``cnn_dailymail``, ``xsum``, ``scitldr``, ``dialogsum``), a ``.jsonl``, ``.jsonl.gz`` or
+            ``.parquet`` file (``split`` is then not used), or a folder with ``train.jsonl`` and the like.
+            Names are looked up first in the folder that the environment variable ``BERTSUM_DATA`` points
+            to, laid out as ``scitldr/train.jsonl`` or as the Hub lays it (``allenai/scitldr/…``).
         split: ``train``, ``validation`` or ``test``; ``tinynews`` also has ``test_unseen``.
         size: the first so many documents; of ``tinynews``, as many as you like.
         seed: of ``tinynews``: another one gives other documents.
@@ -114,7 +116,7 @@ def load_corpus(
 
 def _find(name: str, split: str) -> "Dataset":
     local = Path(os.environ["BERTSUM_DATA"]) if os.environ.get("BERTSUM_DATA") else None
-    if name == "harbour":
+    if name in BUNDLED:
         return _from_file(_split_file(data_folder() / name, split))
     if name in HUB:
         if local and (local / name).is_dir():
@@ -237,8 +239,8 @@ def describe(
 def _describe(records: list[dict], domain: str, k: int | None) -> dict:
     k = k or typical_length(records)
     documents, summaries = [r["document"] for r in records], [r["summary"] for r in records]
-    words = [len(" ".join(document).split()) for document in documents]
-    short = [len(" ".join(summary).split()) for summary in summaries]
+    words = [_words(" ".join(document)) for document in documents]
+    short = [_words(" ".join(summary)) for summary in summaries]
 
     def score(extracts: list[list[int]]) -> dict[str, float]:
         chosen = [[document[i] for i in sorted(extract)] for document, extract in zip(documents, extracts)]
@@ -256,6 +258,11 @@ def _describe(records: list[dict], domain: str, k: int | None) -> dict:
         "lead": score([lead(document, k) for document in documents]),
         "oracle": score([greedy_oracle(d, s, k) for d, s in zip(documents, summaries)]),
     }
+
+
+def _words(text: str) -> int:
+    """Words between blanks; in scripts without blanks, characters."""
+    return len(regex.sub(rf"(?<=[{UNSPACED}])(?=[{UNSPACED}])", " ", text).split())
 
 
 def novel_bigrams(document: Sequence[str], summary: Sequence[str]) -> float:

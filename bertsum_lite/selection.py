@@ -57,6 +57,6 @@ def select(
 
 def typical_length(records: list[dict]) -> int:
     """How many average sentences of these documents are as long as an average summary (at least 1)."""
-    summary = sum(len(" ".join(r["summary"]).split()) for r in records) / len(records)
-    words = sum(len(sentence.split()) for r in records for sentence in r["document"])
+    summary = sum(len(tokenize(" ".join(r["summary"]))) for r in records) / len(records)
+    words = sum(len(tokenize(sentence)) for r in records for sentence in r["document"])
     return max(1, round(summary * sum(len(r["document"]) for r in records) / words))

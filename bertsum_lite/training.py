@@ -123,7 +123,9 @@ def train(
     accelerator = Accelerator(mixed_precision="no")  # ours is below: accelerate's would stay on the model
     autocast = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=use_bf16(config.precision))
     set_seed(config.seed, device_specific=True)
-    optimizer = torch.optim.Adam(_parameter_groups(model, config.groups), lr=0.0, betas=(0.9, 0.999), eps=1e-9)
+    groups = _parameter_groups(model, config.groups)
+    # Fused: on a CPU several times as fast, and where the update is small that is half of its time.
+    optimizer = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-9, fused=True)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     was_training = model.training
     wrapped.train()
@@ -278,10 +280,8 @@ def _load(folder, accelerator, model, optimizer, config, examples: int) -> Histo
     model.load_state_dict(load_file(folder / "model.safetensors"))
     moments = load_file(folder / "optimizer.safetensors")
     for name, parameter in _names(model):
-        # Adam keeps its step count on the CPU, its moments beside the parameter.
         optimizer.optimizer.state[parameter] = {
-            key: moments[f"{name}|{key}"].to("cpu" if key == "step" else parameter.device)
-            for key in ("step", "exp_avg", "exp_avg_sq")
+            key: moments[f"{name}|{key}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
         }
     states = load_file(folder / "random.safetensors")
     rank = accelerator.process_index % len(states["0"])

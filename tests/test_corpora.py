@@ -13,6 +13,7 @@ from bertsum_lite.baselines import lead, random_sentences
 from bertsum_lite.corpus import describe, load_corpus, novel_bigrams, references
 from bertsum_lite.oracle import greedy_oracle, ngrams
 from bertsum_lite.rouge import corpus_rouge
+from bertsum_lite.selection import typical_length
 
 # harbour ----------------------------------------------------------------------------------------
 
@@ -43,6 +44,24 @@ def test_harbour_form(harbour, documents):
     for record in harbour["validation"] + harbour["test"]:
         first, second = record["references"]
         assert first == record["summary"] != second, record["id"]
+
+
+def test_harbour_zh():
+    records = [record for split in ("train", "test") for record in load_corpus("harbour-zh", split).to_list()]
+    assert Counter(record["domain"] for record in records) == {"news": 24, "thread": 8, "abstract": 8}
+    assert len({record["id"] for record in records}) == len({record["title"] for record in records}) == 40
+    holders = defaultdict(set)
+    for record in records:
+        assert record["language"] == "zh"
+        text, summary = "".join(record["document"]), "".join(record["summary"])
+        assert 7 <= len(record["document"]) <= 22, record["id"]
+        assert 40 <= len(summary) <= 90, record["id"]
+        assert set(re.findall(r"\d[\d.,]*", summary)) <= set(re.findall(r"\d[\d.,]*", text)), record["id"]
+        assert 0.3 < novel_bigrams(record["document"], record["summary"]) < 0.7, record["id"]
+        for gram in ngrams(text, 12):
+            holders[gram].add(record["id"])
+    assert all(len(ids) == 1 for ids in holders.values())
+    assert typical_length(records) == 2, "counted by character: by blanks it would be 1"
 
 
 def test_harbour_documents_share_no_phrases(documents):

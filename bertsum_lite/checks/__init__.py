@@ -94,5 +94,5 @@ def example(answer: object, mistake: Wrong) -> list[str]:
     """
     if not isinstance(answer, Answer):
         return [f"yours {show(answer)}"]
-    lines = mistake.example or answer.last_call()
+    lines = answer.last_call() if mistake.example is None else mistake.example
     return lines if mistake.want is None else [*lines, f"right {show(mistake.want)}"]

@@ -20,7 +20,7 @@ class Wrong(Exception):
 
     Args:
         want: what would have been right, shown with the failing example.
-        example: the lines of that example; None: those of the last call.
+        example: the lines of that example; None: those of the last call; []: none.
     """
 
     def __init__(self, message: str, want: object = None, example: list[str] | None = None):
@@ -49,6 +49,8 @@ def show(value: object) -> str:
         text = "{" + ", ".join(f"{key!r}: {show(part)}" for key, part in value.items()) + "}"
     else:
         text = getattr(value, "__name__", None) or repr(value)
+        if len(text) > 300 and not isinstance(value, str):  # a model, a tokenizer
+            text = f"a {type(value).__name__}"
     return text if len(text) <= 300 else f"{text[:300]} …"
 
 
@@ -138,6 +140,8 @@ def compare(got: object, want: object, misconceptions: Mapping[str, object] = {}
         misconceptions: message → what somebody with this misconception gets. The first that ``got`` equals
             names the mistake; if none does, the first differing entry is reported.
     """
+    if isinstance(got, Answer):
+        raise Wrong("a value is wanted here, not a function")
     if same(got, want, tolerance):
         return
     named = (message for message, value in misconceptions.items() if same(got, value, tolerance))
