@@ -119,10 +119,10 @@ def summarize(args: argparse.Namespace) -> None:
 
 def label(args: argparse.Namespace) -> None:
     """Print the greedy oracle's labels, one JSON object a document."""
-    from bertsum_lite.corpus import load_corpus
+    from bertsum_lite.corpus import stream_corpus
     from bertsum_lite.oracle import labels
 
-    for record in load_corpus(args.data, args.split, args.limit).to_list():
+    for record in stream_corpus(args.data, args.split, args.limit):
         row = {"id": record["id"], "labels": labels(record["document"], record["summary"], args.k or 3)}
         print(json.dumps(row, ensure_ascii=False))
 
@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line; each command's help is its function's first line."""
     main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Summarization with BERTSUM.")
     commands = main_parser.add_subparsers(dest="command", required=True)
-    data = "harbour, harbour-zh or tinynews (bundled), scitldr, xsum, … (Hub), or a .jsonl, .jsonl.gz, .parquet file or folder"
+    data = "harbour, harbour-zh, tinynews (bundled), scitldr, xsum … (Hub), a .jsonl, .jsonl.gz or .parquet, a folder"
 
     def command(function) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)

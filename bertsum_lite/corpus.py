@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import truediv
 from pathlib import Path
 from statistics import fmean
@@ -104,30 +105,50 @@ def load_corpus(
     """
     if size is not None and size < 1:
         raise ValueError(f"size is a number of documents and must be at least 1, got {size}")
-    if str(name_or_path) == "tinynews":
+    name = str(name_or_path)
+    if name == "tinynews":
         from datasets import Dataset
 
-        from bertsum_lite.tinynews import generate
-
-        return Dataset.from_list(list(generate(split, size, seed)))
-    dataset = _find(str(name_or_path), split)
+        return Dataset.from_list(list(stream_corpus(name, split, size, seed)))
+    path = _find(name, split)
+    dataset = _from_file(path) if path else _from_hub(name, split, _local())
     return dataset if size is None else dataset.select(range(min(size, len(dataset))))
 
 
-def _find(name: str, split: str) -> "Dataset":
-    local = Path(os.environ["BERTSUM_DATA"]) if os.environ.get("BERTSUM_DATA") else None
+def stream_corpus(
+    name_or_path: str | os.PathLike, split: str = "train", size: int | None = None, seed: int = 0
+) -> Iterator[dict]:
+    """The records of ``load_corpus``, one at a time: ``tinynews`` and JSONL of any length need no more memory.
+
+    A line that is no record is found when it is reached. The arguments are those of ``load_corpus``.
+    """
+    if str(name_or_path) == "tinynews":
+        from bertsum_lite.tinynews import generate
+
+        return generate(split, size, seed)
+    path = _find(str(name_or_path), split)
+    if path and not path.name.endswith(".parquet"):
+        return islice(read_jsonl(path), size)
+    return iter(load_corpus(name_or_path, split, size))
+
+
+def _local() -> Path | None:
+    return Path(os.environ["BERTSUM_DATA"]) if os.environ.get("BERTSUM_DATA") else None
+
+
+def _find(name: str, split: str) -> Path | None:
+    """The file of a split; None where it lies on the Hub."""
+    local = _local()
     if name in BUNDLED:
-        return _from_file(_split_file(data_folder() / name, split))
+        return _split_file(data_folder() / name, split)
     if name in HUB:
-        if local and (local / name).is_dir():
-            return _from_file(_split_file(local / name, split))
-        return _from_hub(name, split, local)
+        return _split_file(local / name, split) if local and (local / name).is_dir() else None
     if Path(name).is_dir():
-        return _from_file(_split_file(Path(name), split))
+        return _split_file(Path(name), split)
     if Path(name).is_file():
-        return _from_file(Path(name))
+        return Path(name)
     if local and (local / name).is_dir():
-        return _from_file(_split_file(local / name, split))
+        return _split_file(local / name, split)
     known = ", ".join([*BUNDLED, *HUB])
     raise FileNotFoundError(f"no corpus {name!r}: not a file or folder here, and not one of {known}")
 
@@ -149,10 +170,7 @@ def _from_file(path: Path) -> "Dataset":
         for number, row in enumerate(dataset, start=1):
             check_record(row, f"{path}, row {number}")
         return dataset
-    records = list(read_jsonl(path))
-    if not records:
-        raise ValueError(f"{path} holds no records: it is empty or has blank lines only")
-    return Dataset.from_list(records)
+    return Dataset.from_list(list(read_jsonl(path)))
 
 
 def read_jsonl(path: Path) -> Iterator[dict]:
@@ -161,8 +179,9 @@ def read_jsonl(path: Path) -> Iterator[dict]:
     A record without an ``id`` gets its line number.
 
     Raises:
-        ValueError: naming file and line, if a line is not UTF-8, not JSON, or not a record.
+        ValueError: naming file and line, if a line is not UTF-8, not JSON, or not a record, or if there is none.
     """
+    empty = True
     opener = gzip.open if path.name.endswith(".gz") else open
     with opener(path, "rb") as stream:
         for number, raw in enumerate(stream, start=1):
@@ -177,7 +196,10 @@ def read_jsonl(path: Path) -> Iterator[dict]:
             if record is None:
                 continue
             check_record(record, where)
+            empty = False
             yield {"id": str(number), **record}
+    if empty:
+        raise ValueError(f"{path} holds no records: it is empty or has blank lines only")
 
 
 def check_record(record: dict, where: str) -> None:

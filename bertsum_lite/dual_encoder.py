@@ -164,8 +164,8 @@ def retrieval(similarities: Tensor) -> dict[str, float]:
     """
     scores = {}
     for name, matrix in (("document → summary", similarities), ("summary → document", similarities.T)):
-        # A tie counts against us: a collapsed space, where all are alike, finds nothing.
-        rank = (matrix >= matrix.diagonal().unsqueeze(1)).sum(dim=1)  # 1 is best
+        # A tie counts against us, and so does NaN: a collapsed space, where all are alike, finds nothing.
+        rank = (~(matrix < matrix.diagonal().unsqueeze(1))).sum(dim=1)  # 1 is best
         scores[f"{name} recall@1"] = (rank <= 1).float().mean().item()
         scores[f"{name} recall@5"] = (rank <= 5).float().mean().item()
         scores[f"{name} MRR"] = (1 / rank).mean().item()

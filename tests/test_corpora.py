@@ -10,7 +10,7 @@ import pytest
 from bertsum_lite import grammar, tinynews
 from bertsum_lite.backbone import load_backbone
 from bertsum_lite.baselines import lead, random_sentences
-from bertsum_lite.corpus import describe, load_corpus, novel_bigrams, references
+from bertsum_lite.corpus import describe, load_corpus, novel_bigrams, references, stream_corpus
 from bertsum_lite.oracle import greedy_oracle, ngrams
 from bertsum_lite.rouge import corpus_rouge
 from bertsum_lite.selection import typical_length
@@ -261,6 +261,15 @@ def test_size_and_seed():
         load_corpus("tinynews", "dev")
     with pytest.raises(ValueError, match="at least 1"):
         load_corpus("tinynews", size=0)
+
+
+def test_a_stream_gives_the_same_records_and_holds_none():
+    assert next(stream_corpus("tinynews", size=10**12)) == next(tinynews.generate())
+    for name, size in (("tinynews", 7), ("harbour", 7), ("harbour", None)):
+        loaded, streamed = load_corpus(name, "test", size), list(stream_corpus(name, "test", size))
+        assert [r["id"] for r in streamed] == loaded["id"][:]
+        assert [r["document"] for r in streamed] == loaded["document"][:]
+    assert all(len(list(stream_corpus(name, "test", 1))) == 1 for name in ("tinynews", "harbour"))
 
 
 def test_no_test_document_is_known_from_training():

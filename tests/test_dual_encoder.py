@@ -67,6 +67,7 @@ def test_retrieval_by_pencil():
     assert scores["summary → document MRR"] == pytest.approx((1 + 1 + 1 / 2) / 3)
     collapsed = retrieval(torch.ones(10, 10))
     assert collapsed["document → summary recall@1"] == collapsed["document → summary recall@5"] == 0
+    assert retrieval(torch.full((10, 10), torch.nan))["document → summary recall@5"] == 0
 
 
 def test_encoder_1_is_handed_on_and_saved(dual, tiny, records, tmp_path):

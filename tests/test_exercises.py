@@ -47,7 +47,7 @@ def run(source, namespace):
 def test_each_set_belongs_to_a_lesson_and_has_a_learner_s_copy():
     lessons = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     names = [path.name for path in SOURCES]
-    assert {name[:2] for name in names} >= {f"{number:02}" for number in range(1, 8)}
+    assert {name[:2] for name in names} == {f"{number:02}" for number in range(1, 11)}
     assert set(names) <= lessons
     assert sorted(path.name for path in (ROOT / "exercises").glob("*.ipynb")) == names
 

@@ -50,7 +50,7 @@ def test_every_pin_satisfies_its_lower_bound():
         assert pinned >= [int(part) for part in bound.split(".")], name
 
 
-@pytest.mark.parametrize("file", ["README.md", "CITATION.cff", "CONTRIBUTING.md", "data/README.md"])
+@pytest.mark.parametrize("file", ["README.md", "README.zh.md", "CITATION.cff", "CONTRIBUTING.md", "data/README.md"])
 def test_the_address_is_the_one_of_pyproject(file):
     address = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -58,10 +58,19 @@ def test_the_address_is_the_one_of_pyproject(file):
     assert set(found) <= {address}
 
 
-def test_the_readme_links_lead_somewhere():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", ["README.md", "README.zh.md"])
+def test_the_readme_links_lead_somewhere(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_the_weekly_run_takes_from_colab_s_list_only_what_we_require():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/weekly.yml").read_text(encoding="utf-8"))
+    steps = [step["run"] for step in workflow["jobs"]["course"]["steps"] if "run" in step]
+    assert "python notebooks/run_course.py" in steps
+    taken = set(re.search(r"\^\(([\w|]+)\)==", steps[0])[1].split("|"))
+    assert set(requirements(PROJECT["dependencies"])) & taken == taken - {"tokenizers", "pandas"}
 
 
 def test_the_top_level_holds_what_the_brief_fixes():

@@ -5,6 +5,7 @@ names the misconception. ``right("01.2")`` decorates a right one, written otherw
 that is no function is handed over: ``wrong("01.1", "fragment", 12.0)``.
 """
 
+import re
 from typing import NamedTuple
 
 
@@ -20,7 +21,7 @@ ATTEMPTS: list[Attempt] = []
 
 def attempt(exercise, says, answer):
     def register(answer):
-        label = getattr(answer, "__name__", str(answer))
+        label = re.sub(r"<function (.+?) at 0x\w+>", r"\1", getattr(answer, "__name__", str(answer)))
         ATTEMPTS.append(Attempt(exercise, answer, f"{exercise}-{label}", says))
         return answer
 
