@@ -23,7 +23,7 @@ exercises: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 notebooks exercises/solutions
+	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 notebooks exercises/solutions exercises/capstone
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

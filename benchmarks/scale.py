@@ -78,16 +78,17 @@ def measure(name: str, size: int) -> dict:
     job = make(name)
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as folder:
         stream(job, BATCH, Path(first))
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         stream(job, size, Path(folder))
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
         # The peak also counts the parent's at the moment of the start: it has done no more than the same imports.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
         shards = sorted(Path(folder).iterdir())
         written = [key for shard in shards for key in pq.read_table(shard, columns=["id"])["id"].to_pylist()]
         assert written == [f"tinynews-0-train-{number}" for number in range(size)], "documents lost or out of order"
         total = sum(shard.stat().st_size for shard in shards)
-    return {"job": name, "size": size, "seconds": seconds, "megabytes": peak, "bytes": total, "shards": len(shards)}
+    times = {"seconds": seconds, "cpu": cpu}
+    return {"job": name, "size": size, **times, "megabytes": peak, "bytes": total, "shards": len(shards)}
 
 
 def child(job: str, size: int) -> dict:
@@ -106,17 +107,18 @@ def sizes(job: str) -> tuple[int, ...]:
 
 def report(rows: list[dict]) -> None:
     print(f"one core, one process a line; {LAYERS} layers of MiniLM in bf16 and an untrained head for summarise")
-    print(f"{'job':10} {'documents':>9} {'shards':>6} {'seconds':>8} {'documents/s':>11} {'peak MB':>8}")
+    print(f"{'job':10} {'documents':>9} {'shards':>6} {'seconds':>8} {'of CPU':>8} {'documents/s':>11} {'peak MB':>8}")
     for r in rows:
-        counts = f"{r['job']:10} {r['size']:9,} {r['shards']:6} {r['seconds']:8.1f}"
+        counts = f"{r['job']:10} {r['size']:9,} {r['shards']:6} {r['seconds']:8.1f} {r['cpu']:8.1f}"
         print(f"{counts} {r['size'] / r['seconds']:11.0f} {r['megabytes']:8.0f}")
     for job in dict.fromkeys(r["job"] for r in rows):
         own = sorted((r for r in rows if r["job"] == job), key=lambda r: r["size"])
-        slope = np.polyfit(np.log([r["size"] for r in own]), np.log([r["seconds"] for r in own]), 1)[0]
+        logs = {name: np.log([r[name] for r in own]) for name in ("size", "seconds", "cpu")}
+        slope, cpu = (np.polyfit(logs["size"], logs[name], 1)[0] for name in ("seconds", "cpu"))
         least, most = own[0], own[-1]
         memory, times = most["megabytes"] / least["megabytes"], 10_000_000 / most["size"]
         between = f"memory {most['size']:,} / {least['size']:,}: {memory:.3f} (bar: 0.9 to 1.1)"
-        print(f"{job:10} slope {slope:.3f} (bar: at most 1.05); {between}")
+        print(f"{job:10} slope {slope:.3f} (bar: at most 1.05; of CPU seconds {cpu:.3f}); {between}")
         hours, gigabytes = most["seconds"] * times / 3600, most["bytes"] * times / 1e9
         print(f"{'':10} 10 million, {times:,.0f} times what was measured: {hours:.1f} h, {gigabytes:.1f} GB on disk")
     print("Assumed for 10 million: the rate at the largest size lasts, and documents are as short as here (160 tokens;")

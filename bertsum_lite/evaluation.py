@@ -71,7 +71,8 @@ def read_predictions(place: str | Path, records: Sequence[dict]) -> list[list[st
     if not file.is_file():
         raise FileNotFoundError(f"{file} is not there: give evaluate the system that writes it")
     check_folder(place)
-    rows = {row["id"]: row for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())}
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1]  # not splitlines: U+2028 may stand in a text
+    rows = {row["id"]: row for row in map(json.loads, lines)}
     remedy = "give evaluate another folder, or remove this one and run the system again"
     if len(rows) != len(records):
         raise ValueError(f"{file} has {len(rows)} summaries for {len(records)} documents; {remedy}")

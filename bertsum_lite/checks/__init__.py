@@ -41,7 +41,8 @@ def exercise(name: str, right: str, next: str) -> Callable:
 
 def exercises(lesson: str) -> list[str]:
     """The names of a lesson's exercises: ``exercises("01")`` → ``["01.1", "01.2", …]``."""
-    lessons = sorted(m.name.removeprefix("lesson_") for m in pkgutil.iter_modules(__path__) if m.name != "tools")
+    modules = (m.name for m in pkgutil.iter_modules(__path__))
+    lessons = sorted(m.removeprefix("lesson_") for m in modules if m.startswith("lesson_"))
     if lesson not in lessons:
         raise ValueError(f"no exercises for lesson {lesson!r}; there are some for {', '.join(lessons)}")
     import_module(f"{__name__}.lesson_{lesson}")
