@@ -21,7 +21,7 @@ def train(args: argparse.Namespace) -> None:
     from bertsum_lite.corpus import load_corpus
     from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
     from bertsum_lite.selection import typical_length
-    from bertsum_lite.tiers import CPU
+    from bertsum_lite.tiers import CPU, small
     from bertsum_lite.training import train as run
 
     model_folder, checkpoint = args.output / "model", args.output / "checkpoint"
@@ -40,7 +40,10 @@ def train(args: argparse.Namespace) -> None:
     say(f"{len(examples):,} training examples, {sum(map(len, examples)):,} tokens")
     if checkpoint.exists():
         say(f"going on from {checkpoint}")
-    changes = {"epochs": args.epochs or settings.epochs, "seed": args.seed, "save_every": args.save_every}
+    epochs = args.epochs or settings.epochs
+    if args.task == "extractive" and len(examples) < 1000:
+        settings = small(len(examples), epochs)
+    changes = {"epochs": epochs, "seed": args.seed, "save_every": args.save_every}
     history = run(model, examples, model.collate, replace(settings, **changes), checkpoint)
     if accelerate_rank() == 0:
         model.save_pretrained(model_folder)

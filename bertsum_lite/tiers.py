@@ -74,6 +74,15 @@ GPU = Tier(
 )
 
 
+def small(documents: int, epochs: int = 1) -> TrainingConfig:
+    """Extractive settings for fewer than 1,000 documents: 4 an update, a quarter of the run to warm up (notebook 07).
+
+    With the tier's own, 16 an update and a warm-up of 50, a run on 100 documents would end before it began.
+    """
+    warmup = max(1, epochs * -(-documents // 4) // 4)
+    return CPU.training(epochs=epochs, documents_per_update=4, groups=(Group("", _peak(1e-4, warmup), warmup),))
+
+
 def tier() -> Tier:
     """The tier that ``BERTSUM_TIER`` names.
 

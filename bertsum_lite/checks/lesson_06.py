@@ -401,6 +401,8 @@ def pools(answer):
         raise Wrong("measured: as much as in random batches: are your pools sorted before they are cut into eights?")
     if measured < 0.03:
         raise Wrong("measured: that little is left when everything is sorted; sort within pools of 64 only")
+    if 0.135 <= measured <= 0.155:
+        raise Wrong("measured: that is the mean of the batches' shares; divide all padding by all positions")
     if not 0.085 <= measured <= 0.11:
         raise Wrong("measured: pools of 64 texts, cut into eight batches of 8, waste between 0.085 and 0.11")
     named = {

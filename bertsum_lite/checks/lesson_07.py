@@ -359,7 +359,7 @@ def can_learn(mended):
     if not same(got, right, 1e-3) and not same(got, losses_with("adam"), 1e-3):
         named = (words for words, faults in LOOPS.items() if same(got, losses_with(*faults), 1e-3))
         first = next(t for t, (a, b) in enumerate(zip(got, right), 1) if not same(a, b, 1e-3))
-        after = "before it: the batch" if first == 1 else f"up to update {first - 1}: its gradient or its learning rate"
+        after = "before it: the batch" if first == 1 else f"up to update {first - 1}, and at the batch of {first}"
         raise Wrong(next(named, f"the loss of update {first} is another; look at what is done {after}"), example=shown)
     if not all(own.asked):
         raise Wrong("the model stays in evaluation mode: `model.train()` switches dropout on", example=shown[:1])

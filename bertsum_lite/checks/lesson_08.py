@@ -297,4 +297,4 @@ def without_a_network(answer):
         raise Wrong(f"{reached} 80 are wanted; that is near chance: do the two share one space?")
     if recall < 60:
         raise Wrong(f"{reached} 80 are wanted; plain shared words reach 68. Rare words should weigh more")
-    raise Wrong(f"{reached} 80 are wanted. Which words does a query live by, and do the rarest have a place?")
+    raise Wrong(f"{reached} 80 are wanted. Which words does a query live by? If two share a place, which one wins?")

@@ -458,7 +458,7 @@ def random_vector(text):
 
 wrong("08.6", "plain shared words reach 68", weighed(lambda word: 1.0, hashed))
 wrong("08.6", "Rare words should weigh more", weighed(lambda word: 1.0, hashed, signs=True, divided=False))
-wrong("08.6", "do the rarest have a place", weighed(rare, FREQUENT.get))
+wrong("08.6", "If two share a place", weighed(rare, FREQUENT.get))
 wrong("08.6", "near chance", (random_vector, random_vector))
 wrong("08.6", "do the two share one space", (weighed(rare, hashed)[0], weighed(rare, lambda w: hashed(w[::-1]))[1]))
 wrong("08.6", "at most 4,096", weighed(rare, hashed, 10_000))
