@@ -222,11 +222,15 @@ def labels_of_what_is_left(mended):
         "short sentences are no longer dropped: those of fewer than four words go": {"least": 0},
     }
     named = {words: partial(prepared, **how) for words, how in named.items()}
+    named["`max_sentences` has no effect: at most so many sentences may get a 1"] = lambda document, summary, _, room: (
+        right(document, summary, 3, room)
+    )
     summary = ["The night ferry stops in June.", "Fares stay low."]
     ferry, fares, rain = "The night ferry stops in June.", "Fares in town stay low.", "It rained all day."
     inputs = [
         (["Good evening.", ferry, rain, fares], summary),
         ([ferry, rain, fares], summary),
+        ([ferry, rain, fares], summary, 1, 60),
         ([rain, "Cabins in June stop.", ferry, fares], summary, 3, 10),
         (["The night ferry stops.", "In June the night ferry stops, the night ferry to Lirno.", fares, rain], summary),
     ]

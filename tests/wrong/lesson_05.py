@@ -323,6 +323,12 @@ def labels_travel_from_the_whole_document(document, summary, max_sentences=3, ro
     return kept
 
 
+@wrong("05.4", "`max_sentences` has no effect")
+def always_three(document, summary, max_sentences=3, room=60):
+    kept = cut(document, room)
+    return list(zip(kept, labels(kept, summary, 3)))
+
+
 @wrong("05.4", "short sentences are no longer dropped")
 def keeps_short_sentences(document, summary, max_sentences=3, room=60):
     kept, used = [], 0
