@@ -282,7 +282,7 @@ def one_token_back(answer):
     if share["previous"] >= 0.8:
         return reached
     if best != "previous" and share[best] > 0.3:
-        turn = "the key turns the other way" if best == "next" else "one of the two has to turn by ω"
+        turn = "the turn goes the wrong way" if best == "next" else "one of the two has to turn by ω"
         raise Wrong(f"most of the attention, {share[best]:.2f}, is on the token's {best} place: {turn}")
     hits = (weights[:, 1:].argmax(dim=-1) == torch.arange(63)).float().mean()
     if hits > 0.6:

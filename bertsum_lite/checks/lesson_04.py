@@ -427,7 +427,8 @@ def beats_textrank(choose):
         if len(set(chosen)) < len(chosen):
             raise Wrong("a sentence is chosen twice: leave out those that you have")
         if chosen and not 0 <= chosen[0] <= chosen[-1] < len(document):
-            raise Wrong(f"there is no such sentence: this document has {len(document)}, counted from 0")
+            count = f"this document has {len(document)}, counted from 0"
+            raise Wrong(f"there is no such sentence: {count}; return numbers of sentences, not 0s and 1s")
         choices.append(chosen)
     score, goal = mean_rouge1(choices[2:]), of_textrank() + 1.5
     reached = f"{score:.1f} ROUGE-1, {score - of_textrank():+.1f} against TextRank."

@@ -422,7 +422,7 @@ def trained():
     return W_q, W_k
 
 
-wrong("01.7", "turns the other way", clocks([0, 1, 2, 3], -1, 8.0))
+wrong("01.7", "the turn goes the wrong way", clocks([0, 1, 2, 3], -1, 8.0))
 wrong("01.7", "has to turn", clocks([0, 1, 2, 3], 0, 8.0))
 wrong("01.7", "the softmax is too warm", clocks([0, 1, 2, 3], 1, 1.0))
 wrong("01.7", "slow ones hardly turn", clocks([12, 13, 14, 15], 1, 8.0))
