@@ -59,7 +59,7 @@ def main() -> None:
     for y, (name, result) in enumerate(results.items()):
         bars.plot([result.low["rouge1"], result.high["rouge1"]], [y, y], color="black", linewidth=1)
         bars.text(1, y, f"{scores[name]:.1f}", va="center")
-    bars.set(xlabel="ROUGE-1 F1, 80 test documents, 95 % intervals", title="After one minute on two cores")
+    bars.set(xlabel="ROUGE-1 F1 with 95 % interval", title="After one minute on two cores")
     target = Path(__file__).resolve().parent.parent / ".github" / "course.png"
     figure.savefig(target, dpi=110)
     print(target, scores)
