@@ -9,6 +9,7 @@ training e-mail with the most alike bag of words (tf-idf). Scored against all su
 import sys
 import time
 
+import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -26,7 +27,7 @@ def retrieved(known: list[dict], asked: list[dict]) -> list[list[str]]:
     words = TfidfVectorizer(sublinear_tf=True, min_df=2)
     table = words.fit_transform(" ".join(r["document"]) for r in known)
     alike = words.transform(" ".join(r["document"]) for r in asked) @ table.T  # (asked, known), sparse
-    return [known[i]["summary"] for i in alike.argmax(axis=1).A1]
+    return [known[i]["summary"] for i in np.asarray(alike.argmax(axis=1)).ravel()]
 
 
 def main() -> None:

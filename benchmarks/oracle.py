@@ -1,4 +1,4 @@
-"""Greedy oracle labels: incremental counts against recounting every union.
+"""Greedy oracle labels: the lazy search against recounting every union.
 
 Both cut the text into words and n-gram sets first, with the same code; the last column leaves that out.
 
@@ -35,7 +35,7 @@ def seconds(function, *arguments) -> float:
 
 def main() -> None:
     generator = random.Random(0)
-    print(f"{'sentences':>9} {'k':>3} {'plain':>12} {'incremental':>12} {'faster':>8}   of which cutting into n-grams")
+    print(f"{'sentences':>9} {'k':>3} {'plain':>12} {'lazy':>12} {'faster':>8}   of which cutting into n-grams")
     for sentences, k in ((33, 3), (100, 10), (400, 20)):
         text = document(sentences, generator)
         # A summary long enough that the greedy algorithm goes on to k sentences.

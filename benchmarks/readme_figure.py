@@ -13,7 +13,7 @@ from bertsum_lite.baselines import lead, random_sentences, textrank
 from bertsum_lite.corpus import references
 from bertsum_lite.oracle import greedy_oracle
 from bertsum_lite.rouge import corpus_rouge
-from bertsum_lite.training import Group, TrainingConfig
+from bertsum_lite.tiers import small
 
 K = 3
 
@@ -22,8 +22,7 @@ def main() -> None:
     torch.manual_seed(0)
     records, test = load_corpus("harbour", "train").to_list(), load_corpus("harbour", "test").to_list()
     model = ExtractiveSummarizer.from_encoder(config=ExtractiveConfig(k=K))
-    settings = TrainingConfig(epochs=1, documents_per_update=4, groups=(Group("", 1e-4 * 15**0.5, 15),))
-    train(model, model.examples(records), model.collate, settings)
+    train(model, model.examples(records), model.collate, small(len(records)))
     documents = [r["document"] for r in test]
     chosen = {
         "random": [random_sentences(r["document"], K, r["id"]) for r in test],

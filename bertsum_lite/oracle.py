@@ -37,52 +37,57 @@ def _f1(overlap: int, candidate: int, reference: int) -> float:
 def greedy_oracle(document: Sequence[str], summary: Sequence[str], max_sentences: int = 3) -> list[int]:
     """Indices of the greedy extract, in the order chosen (ties go to the earlier sentence).
 
-    For every sentence two counts are kept per n: how many n-grams it would *add* to the extract,
-    and how many of those the summary has. When a sentence is taken, the counts of the others fall
-    by what they share with it. No union is ever counted again.
+    What a sentence would add to the extract only shrinks as the extract grows, so what it *could* score
+    at best is known without counting. Sentences are counted in the order of these bounds, and no
+    further once a bound lies below the best score found (Minoux 1978: lazy greedy).
 
     Returns an empty list when no sentence shares a word with the summary.
     """
     chosen: list[int] = []
     best = 0.0
-    words, pairs = (_Counter(sentences, reference) for sentences, reference in _grams(document, summary))
+    words, pairs = (_Extract(sentences, reference) for sentences, reference in _grams(document, summary))
     while len(chosen) < min(max_sentences, len(document)):
-        if chosen:
-            words.take(chosen[-1])
-            pairs.take(chosen[-1])
-        scores = words.scores() + pairs.scores()  # (sentences,)
-        i = int(scores.argmax())
-        if scores[i] <= best:  # a sentence chosen before adds nothing: it scores just ``best``
+        bounds = words.bounds() + pairs.bounds()  # (sentences,)
+        winner = None
+        for i in np.argsort(-bounds, kind="stable").tolist():
+            if bounds[i] < best:
+                break
+            score = words.score(i) + pairs.score(i)
+            if score > best or (score == best and winner is not None and i < winner):
+                best, winner = score, i
+        if winner is None:
             break
-        best = scores[i]
-        chosen.append(i)
+        words.take(winner)
+        pairs.take(winner)
+        chosen.append(winner)
     return chosen
 
 
-class _Counter:
-    """What each sentence would add to the extract, for one n."""
+class _Extract:
+    """The extract so far, and how many hits each sentence can at most add to it, for one n."""
 
     def __init__(self, sentences: list[Grams], reference: Grams):
         self.sentences, self.reference = sentences, reference
-        self.added = np.array([len(grams) for grams in sentences])  # (sentences,)
         self.hits = np.array([len(grams & reference) for grams in sentences])  # (sentences,)
-        self.extract: Grams = set()
+        self.grams: Grams = set()
         self.overlap = 0
         self.size = max(len(reference), 1)  # of extract and reference together
 
-    def scores(self) -> np.ndarray:
-        """F1 of the extract with each sentence added to it."""
-        return 2 * (self.overlap + self.hits) / (self.size + self.added)
+    def bounds(self) -> np.ndarray:
+        """F1 of the extract with each sentence, if all that it adds were hits."""
+        return 2 * (self.overlap + self.hits) / (self.size + self.hits)
+
+    def score(self, i: int) -> float:
+        """F1 of the extract with sentence ``i``; its hits are counted anew."""
+        new = self.sentences[i] - self.grams
+        self.hits[i] = hits = len(new & self.reference)
+        return 2 * (self.overlap + hits) / (self.size + len(new))
 
     def take(self, i: int) -> None:
-        new = self.sentences[i] - self.extract
-        self.extract |= new
+        new = self.sentences[i] - self.grams
+        self.grams |= new
         self.size += len(new)
-        self.overlap += self.hits[i]
-        shared = [grams & new for grams in self.sentences]
-        self.added -= [len(grams) for grams in shared]
-        if useful := new & self.reference:
-            self.hits -= [len(grams & useful) if grams else 0 for grams in shared]
+        self.overlap += len(new & self.reference)
 
 
 def exhaustive_oracle(

@@ -7,6 +7,7 @@ from itertools import combinations
 import torch
 
 from bertsum_lite.checks import Wrong, agree, compare, exercise, gradients, hint
+from bertsum_lite.checks.tools import numbers
 from bertsum_lite.layers import scaled_dot_product_attention, sinusoidal_positions
 
 LOWEST = torch.finfo(torch.float32).min
@@ -41,7 +42,7 @@ def weights_from_memory(attention_weights):
     def right(query, key, mask=None):
         return scaled_dot_product_attention(query, key, key, mask)[1]
 
-    def numbers(*shape):
+    def integers(*shape):
         return torch.randint(-2, 3, shape).float()
 
     named = {
@@ -65,7 +66,7 @@ def weights_from_memory(attention_weights):
             lambda query, key: right(key, query)
         ),
     }
-    agree(attention_weights, right, [(numbers(2, 4), numbers(3, 4)), (numbers(3, 6), numbers(5, 6))], named)
+    agree(attention_weights, right, [(integers(2, 4), integers(3, 4)), (integers(3, 6), integers(5, 6))], named)
 
     with hint("right for two axes, wrong with (batch, heads) before them; transpose(-2, -1) swaps the last two only"):
         named = {"count the softmax's axis from the end, dim=-1": softmax(dim=1)}
@@ -82,13 +83,13 @@ def weights_from_memory(attention_weights):
         ),
     }
     some = torch.tensor([[True, False, True], [True, True, False]])
-    inputs = [(numbers(2, 4), numbers(3, 4), some) for _ in range(3)]
+    inputs = [(integers(2, 4), integers(3, 4), some) for _ in range(3)]
     with hint("right without a mask, wrong with one"):
         agree(attention_weights, right, inputs, named)
         batch = (torch.randn(2, 3, 6, 8), torch.randn(2, 3, 6, 8), torch.arange(6) < torch.tensor([[[[6]]], [[[2]]]]))
         agree(attention_weights, right, [batch])  # a mask (batch, 1, 1, key), for all heads and queries
 
-    if attention_weights(numbers(2, 4), numbers(3, 4), some & torch.tensor([[False], [True]])).isnan().any():
+    if attention_weights(integers(2, 4), integers(3, 4), some & torch.tensor([[False], [True]])).isnan().any():
         raise Wrong("a row with every key hidden gives NaN, 0/0: fill with the lowest finite number, not with −∞")
 
     query, key, pull = (torch.randn(2, 3, 6, 8, requires_grad=True) for _ in range(3))
@@ -240,9 +241,7 @@ def back_through_softmax(softmax_backward):
     "01.7, write a head yourself.",
 )
 def how_long(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != 3:
-        raise Wrong("three numbers are wanted: (predicted, measured, factor)")
-    predicted, measured, factor = map(float, answer)
+    predicted, measured, factor = numbers(answer, "predicted, measured, factor")
     named = {
         "e⁵ = n is nearly it: the word is one of the n keys, so n − 1 others share the sum": 148.41,
         "the score is an exponent: set e⁵ / (e⁵ + n − 1) = 1/2": 6,

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from bertsum_lite import load_backbone, load_corpus
 from bertsum_lite.checks import Wrong, agree, compare, exercise, gradients, hint
+from bertsum_lite.checks.tools import numbers
 from bertsum_lite.layers import Bert
 
 
@@ -77,9 +78,7 @@ def layer_norm_from_memory(layer_norm):
 
 @exercise("02.3", "Up to 512 tokens the linear maps are the cost, not the square.", "02.4, weights from Google.")
 def cost(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != 3:
-        raise Wrong("three numbers are wanted: (crossing, growth, share)")
-    crossing, growth, share = map(float, answer)
+    crossing, growth, share = numbers(answer, "crossing, growth, share")
     named = {
         768: "the feed-forward net is missing: its two maps cost 8d² beside attention's 4d²",
         1536: "attention's four maps cost 4d² and the net's two 8d², all together 12d²; some are missing",

@@ -9,6 +9,7 @@ import torch
 
 from bertsum_lite import load_backbone, load_corpus
 from bertsum_lite.checks import Wrong, agree, compare, exercise, gradients, hint
+from bertsum_lite.checks.tools import numbers
 
 IGNORE = -100
 
@@ -209,9 +210,7 @@ PLACES, VOCABULARY, HIDDEN = 200, 5000, 128
     "03.6, the same game with counts.",
 )
 def fresh_loss(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != 3:
-        raise Wrong("three numbers are wanted: (predicted, measured, largest)")
-    predicted, measured, largest = map(float, answer)
+    predicted, measured, largest = numbers(answer, "predicted, measured, largest")
     log_v = math.log(VOCABULARY)
     named = {
         "log V is missing: it is what a model costs whose scores are all equal": 64.0,

@@ -14,20 +14,14 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from bertsum_lite.baselines import lead, textrank
 from bertsum_lite.checks import Wrong, agree, compare, exercise, hint
-from bertsum_lite.checks.tools import number, same
+from bertsum_lite.checks.tools import number, numbers, same
 from bertsum_lite.corpus import load_corpus, references
 from bertsum_lite.rouge import METRICS, corpus_rouge, rouge, tokenize
 
 
-def three_numbers(answer, names):
-    if not isinstance(answer, list | tuple) or len(answer) != 3 or not all(map(number, answer)):
-        raise Wrong(f"three numbers are wanted: ({names})")
-    return answer
-
-
 @exercise("04.1", "Clipped words, pairs, and a subsequence for each sentence.", "04.2, the first two for any n.")
 def by_pencil(answer):
-    three_numbers(answer, "rouge1, rouge2, rougeLsum")
+    numbers(answer, "rouge1, rouge2, rougeLsum")
     all_three = {
         "these are fractions; percent are wanted": (0.7, 1 / 3, 0.5),
         "these are precisions, hits per word said; F1 also asks for the reference's length": (63.6, 30.0, 45.5),
@@ -345,7 +339,7 @@ def two_leads():
     "04.6, a baseline of your own.",
 )
 def same_documents(answer):
-    predicted, measured, correlation = map(float, three_numbers(answer, "predicted, measured, correlation"))
+    predicted, measured, correlation = numbers(answer, "predicted, measured, correlation")
     three, four = two_leads()
     root, spread = len(three) ** 0.5, (three - four).std(ddof=1)
     a, b = (1.96 * scores.std(ddof=1) / root for scores in (three, four))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from bertsum_lite import greedy_oracle, load_backbone, load_corpus
 from bertsum_lite.checks import Wrong, agree, compare, exercise, hint
-from bertsum_lite.checks.tools import number
+from bertsum_lite.checks.tools import numbers
 from bertsum_lite.encoding import encode_sentences, token_batches, windows
 from bertsum_lite.extractive import ExtractiveSummarizer
 
@@ -24,19 +24,13 @@ def tokenizer():
     return tokenizer
 
 
-def three_numbers(answer, names):
-    if not isinstance(answer, list | tuple) or len(answer) != 3 or not all(map(number, answer)):
-        raise Wrong(f"three numbers are wanted: {names}")
-    return map(float, answer)
-
-
 @exercise(
     "06.1",
     "With that cut a [SEP] speaks for the fourth sentence, of which no word was read.",
     "06.2, sentence vectors.",
 )
 def on_squared_paper(answer):
-    tokens, place, whole = three_numbers(answer, "(tokens, place, whole)")
+    tokens, place, whole = numbers(answer, "tokens, place, whole")
     named = {
         "these are the words only; each sentence has a [CLS] and a [SEP] besides": 25,
         "each sentence has a [SEP] as well as a [CLS]": 30,
@@ -386,7 +380,7 @@ def come_home(mended):
     "06.7, which 512 tokens.",
 )
 def pools(answer):
-    predicted, measured, saved = three_numbers(answer, "(predicted, measured, saved)")
+    predicted, measured, saved = numbers(answer, "predicted, measured, saved")
     named = {
         "that is the share of text; the padding is the rest": 9 / 16,
         "the widest is on average not 512: the largest of eight is expected at 8/9 of it": 0.5,

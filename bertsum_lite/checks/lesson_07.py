@@ -11,21 +11,15 @@ from torch import nn
 
 from bertsum_lite import ExtractiveConfig, ExtractiveSummarizer, corpus_rouge, lead, load_backbone, load_corpus, select
 from bertsum_lite.checks import Wrong, agree, compare, exercise, gradients, hint
-from bertsum_lite.checks.tools import Answer, number, same
+from bertsum_lite.checks.tools import Answer, number, numbers, same
 from bertsum_lite.corpus import references
 from bertsum_lite.rouge import tokenize
 from bertsum_lite.training import noam
 
 
-def three_numbers(answer, names):
-    if not isinstance(answer, list | tuple) or len(answer) != 3 or not all(map(number, answer)):
-        raise Wrong(f"three numbers are wanted: {names}")
-    return map(float, answer)
-
-
 @exercise("07.1", "Between 1.10 and 0.67 lies all that there is to learn.", "07.2, the listwise loss.")
 def first_number(answer):
-    listwise, bce, floor = three_numbers(answer, "(listwise, bce, floor)")
+    listwise, bce, floor = numbers(answer, "listwise, bce, floor")
     named = {
         "the padded sentence is no side of the die: log 3": math.log(4),
         "a die with three sides: log 3, once, whatever the targets": 3 * math.log(3),
@@ -216,7 +210,7 @@ def by_its_peak(rates):
     "07.5, the loop that made ten.",
 )
 def ten_updates(answer):
-    predicted, measured, factor = three_numbers(answer, "(predicted, measured, factor)")
+    predicted, measured, factor = numbers(answer, "predicted, measured, factor")
     named = {
         "that is one update; there are ten": 5e-5,
         "that is Adam's usual rate; here it is 5e-5": 1e-2,

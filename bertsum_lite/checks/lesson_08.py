@@ -9,26 +9,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bertsum_lite.checks import Wrong, agree, compare, exercise, gradients, hint
-from bertsum_lite.checks.tools import Answer, number
+from bertsum_lite.checks.tools import Answer, numbers
 from bertsum_lite.corpus import load_corpus
 from bertsum_lite.dual_encoder import retrieval
 
 CLOSE = 6e-3  # two decimals
 
 
-def three_numbers(answer, names: str):
-    """The numbers of an answer, with their count and kind checked."""
-    if not isinstance(answer, list | tuple) or len(answer) != 3:
-        raise Wrong(f"three numbers are wanted: ({names})")
-    for name, value in zip(names.split(", "), answer):
-        if not number(value):
-            raise Wrong(f"{name}: a number is wanted; yours is of type {type(value).__name__}")
-    return answer
-
-
 @exercise("08.1", "One matrix, two losses: rows and columns ask different questions.", "08.2, twins in the batch.")
 def two_pairs(answer):
-    there, back, push = three_numbers(answer, "there, back, push")
+    there, back, push = numbers(answer, "there, back, push")
     with hint("there"):
         named = {
             "that is summary → document: the documents compare along their rows": 0.7201,
@@ -226,7 +216,7 @@ def pull_and_push(mended):
     "08.6, two encoders of your own.",
 )
 def which_temperature(answer):
-    floor, best, above = three_numbers(answer, "floor, best, above")
+    floor, best, above = numbers(answer, "floor, best, above")
     with hint("floor"):
         named = {
             "that is what it costs to know nothing, log 64": math.log(64),

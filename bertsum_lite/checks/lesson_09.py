@@ -9,6 +9,7 @@ from itertools import combinations
 import torch
 
 from bertsum_lite.checks import Wrong, agree, compare, exercise, hint
+from bertsum_lite.checks.tools import numbers
 from bertsum_lite.layers import DecoderLayer, sinusoidal_positions
 
 
@@ -187,9 +188,7 @@ def forgetful_cache(mended):
     "09.5, a search that overlooks nothing.",
 )
 def better_and_worse(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != 3:
-        raise Wrong("three numbers are wanted: (best_length, width, place)")
-    best_length, width, place = map(float, answer)
+    best_length, width, place = numbers(answer, "best_length, width, place")
     named = {
         "1 / 0.05 = 20 is the mean length of summaries that are drawn; the most probable one is another thing": 20,
         "END is a token too, and no summary is without it": 0,

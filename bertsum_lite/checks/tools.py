@@ -129,6 +129,17 @@ def number(value: object) -> bool:
     return isinstance(value, Number) or (isinstance(value, Tensor | np.generic) and value.ndim == 0)
 
 
+def numbers(answer: object, names: str) -> list[float]:
+    """The numbers of an answer, with their count and kind checked; ``names`` as in "predicted, measured, factor"."""
+    wanted = names.split(", ")
+    if not isinstance(answer, list | tuple) or len(answer) != len(wanted):
+        raise Wrong(f"{len(wanted)} numbers are wanted: ({names})")
+    for name, value in zip(wanted, answer):
+        if not number(value):
+            raise Wrong(f"{name}: a number is wanted; yours is of type {type(value).__name__}")
+    return [float(value) for value in answer]
+
+
 def sequence(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 

@@ -394,7 +394,7 @@ wrong("01.6", "are your other scores all 0", (149, 149, 1.65))
 wrong("01.6", "the mean over 1,000 draws", (149, 60, 1.65))
 wrong("01.6", "not e to the mean of z", (149, 92, 1.0))
 wrong("01.6", "one standard deviation", (149, 92, 2.718))
-wrong("01.6", "three numbers are wanted", 149)
+wrong("01.6", "3 numbers are wanted", 149)
 right("01.6", (150, 91.0, 1.62))
 
 

@@ -114,7 +114,7 @@ wrong("02.3", "some are missing", (1536, 2.2, 0.18))
 wrong("02.3", "heads share", (192, 2.2, 0.18))
 wrong("02.3", "how the n² part grows by itself", (2304, 4, 0.18))
 wrong("02.3", "in parts of the linear one", (2304, 2.2, 0.222))
-wrong("02.3", "three numbers are wanted", 2304)
+wrong("02.3", "3 numbers are wanted", 2304)
 right("02.3", [2305, 2.2, 0.1818])
 
 NAMES = [

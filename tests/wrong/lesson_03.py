@@ -266,7 +266,7 @@ wrong("03.5", "log V is missing", (64, 41.7, 41.3))
 wrong("03.5", "do not use the formula", (72.5, 72.5, 41.3))
 wrong("03.5", "as for a small σ", (72.5, 8.54, 41.3))
 wrong("03.5", "this is the spread", (72.5, 41.7, 11.3))
-wrong("03.5", "three numbers are wanted", 72.5)
+wrong("03.5", "3 numbers are wanted", 72.5)
 right("03.5", [72.52, 42.1, 41.0])
 
 

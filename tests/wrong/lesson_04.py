@@ -22,7 +22,7 @@ wrong("04.1", "is longer than", (70.0, 33.3, 40.0))
 wrong("04.1", "these are precisions", (63.6, 30.0, 45.5))
 wrong("04.1", "these are recalls", (77.8, 37.5, 55.6))
 wrong("04.1", "percent are wanted", (0.7, 0.333, 0.5))
-wrong("04.1", "three numbers are wanted", 70.0)
+wrong("04.1", "3 numbers are wanted", 70.0)
 right("04.1", [70, 33.3, 50])
 
 
@@ -385,7 +385,7 @@ wrong("04.5", "1.96 standard deviations of single documents", (1.525, 6.6, 0.93)
 wrong("04.5", "measured: this is one standard error", (1.525, 0.218, 0.93))
 wrong("04.5", "this is the difference itself", (1.525, 0.78, 0.93))
 wrong("04.5", "this is r²", (1.525, 0.43, 0.867))
-wrong("04.5", "three numbers are wanted", (1.5, 0.4))
+wrong("04.5", "3 numbers are wanted", (1.5, 0.4))
 right("04.5", (1.53, 0.42, 0.93))  # by a bootstrap
 
 

@@ -18,7 +18,7 @@ wrong("06.1", "counted from 0", (35, 22, 3))
 wrong("06.1", "own [SEP]", (35, 20, 3))
 wrong("06.1", "beyond 22", (35, 27, 3))
 wrong("06.1", "only whole ones count", (35, 21, 4))
-wrong("06.1", "three numbers are wanted", 35)
+wrong("06.1", "3 numbers are wanted", 35)
 right("06.1", [35.0, 21, 3])
 
 

@@ -19,7 +19,7 @@ wrong("07.1", "the padded sentence is no coin", (1.10, 2.77, 0.67))
 wrong("07.1", "the sum over the document's three", (1.10, 0.693, 0.67))
 wrong("07.1", "soft labels are no certainty", (1.10, 2.08, 0.0))
 wrong("07.1", "divide ROUGE by the temperature", (1.10, 2.08, 1.09))
-wrong("07.1", "three numbers are wanted", 1.10)
+wrong("07.1", "3 numbers are wanted", 1.10)
 right("07.1", (math.log(3), math.log(8), 0.6656))
 
 

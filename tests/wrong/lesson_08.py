@@ -22,7 +22,7 @@ wrong("08.1", "back: that is document → summary", (0.50, 0.50, 7.31))
 wrong("08.1", "so is the derivative", (0.50, 0.72, 0.731))
 wrong("08.1", "what pulls the right one", (0.50, 0.72, -7.31))
 wrong("08.1", "in its row", (0.50, 0.72, 2.69))
-wrong("08.1", "three numbers are wanted", 0.50)
+wrong("08.1", "3 numbers are wanted", 0.50)
 right("08.1", [0.5032, torch.tensor(0.72), 7.3])
 
 
@@ -421,7 +421,7 @@ wrong("08.5", "ends above the floor", (3.19, 0.2, -0.075))
 wrong("08.5", "63 wrong answers", (3.2, 0.2, 0.07))
 wrong("08.5", "compare 1 with its own floor", (3.19, 0.2, 2.74))
 wrong("08.5", "best: a number is wanted", (3.19, "0.2", 0.07))
-wrong("08.5", "three numbers are wanted", 3.19)
+wrong("08.5", "3 numbers are wanted", 3.19)
 right("08.5", (math.log(1 + 63 / math.e), torch.tensor(0.2), 0.08))
 
 

@@ -241,7 +241,7 @@ wrong("09.4", "less than 0.05", (2, 6, 6))
 wrong("09.4", "less than half are empty", (1, 5, 6))
 wrong("09.4", "a smaller one does", (1, 10, 6))
 wrong("09.4", "count from 1", (1, 6, 5))
-wrong("09.4", "three numbers are wanted", 1)
+wrong("09.4", "3 numbers are wanted", 1)
 right("09.4", (1.0, 6, torch.tensor(6)))
 
 
