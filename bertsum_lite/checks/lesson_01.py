@@ -162,10 +162,11 @@ def heads_by(query, key, value, heads, real, faults=()):
     def cut(x):  # (batch, tokens, hidden) → (batch, heads, tokens, d)
         return x.view(batch, heads, tokens, d) if "split" in faults else x.unflatten(-1, (heads, d)).transpose(1, 2)
 
-    size = heads if "heads" in faults else hidden if "scale" in faults else d
+    sizes = {"heads": heads, "scale": hidden, "no scale": 1, "no root": d * d}
+    size = next((sizes[fault] for fault in faults if fault in sizes), d)
     scores = cut(query) @ cut(key).transpose(-2, -1) / math.sqrt(size)
     visible = real[:, None, :, None] if "mask" in faults else real[:, None, None, :]
-    visible = ~visible if "inverted" in faults else visible
+    visible = ~visible if "inverted" in faults else visible & visible.mT if "both" in faults else visible
     mixed = scores.masked_fill(~visible, LOWEST).softmax(dim=-1) @ cut(value)  # (batch, heads, tokens, d)
     if "apart" in faults:
         return mixed
@@ -183,10 +184,13 @@ def three_faults(mended):
         "the heads are joined without moving tokens back in front of them: transpose(1, 2), then flatten": ["join"],
         "the heads are not joined again: (batch, tokens, hidden) is wanted": ["apart"],
         "the mask shows padding and hides the text: fill where `real` is False": ["inverted"],
+        "a query that is padding sees nothing at all now: hide keys, not queries as well": ["both"],
         "the scores are divided by √heads; it is the size of a head": ["heads"],
+        "the scores are not divided at all: divide by √d, the root of a head's size": ["no scale"],
+        "you divide by d, a head's size; it is √d": ["no root"],
     }
     inputs = []
-    for lengths, hidden, heads in (([2, 1], 4, 2), ([3, 2], 6, 3), ([5, 2, 4], 12, 3), ([1, 2], 2, 1)):
+    for lengths, hidden, heads in (([2, 1], 4, 2), ([5, 2, 4, 1], 6, 2), ([5, 2, 4], 12, 3), ([1, 2], 2, 1)):
         real = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]  # (batch, tokens)
         qkv = (torch.randint(-3, 4, (*real.shape, hidden)).float() for _ in range(3))
         inputs.append((*qkv, heads, real))

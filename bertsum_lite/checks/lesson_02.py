@@ -19,7 +19,10 @@ from bertsum_lite.layers import Bert
 def by_pencil(normed):
     named = {
         "your variance divides the squares by d − 1 = 3; LayerNorm divides by d": [-1.598, 0.134, 0.134, 5.330],
-        "you divided by the variance, 9; it is its root, 3": [0.0, 0.667, 0.667, 2.667],
+        "γ = 3 is missing, or you divided by the variance, 9: it is its root, 3": [0.0, 0.667, 0.667, 2.667],
+        "β = 1 is missing, or these are the deviations only: norm them, times γ, plus β": [-3.0, -1.0, -1.0, 5.0],
+        "you divided by √36, the squares' sum: the variance is their mean, 36 / 4": [-0.5, 0.5, 0.5, 3.5],
+        "γ and β are swapped: γ = 3 multiplies, β = 1 is added": [2.0, 2.667, 2.667, 4.667],
         "β is added last: γ scales the normed numbers, not the shift": [0.0, 2.0, 2.0, 8.0],
         "the norm is right; γ and β are missing": [-1.0, -0.333, -0.333, 1.667],
         "the mean is not subtracted: 5 has to go from each number before you divide": [3.0, 5.0, 5.0, 11.0],
@@ -82,6 +85,7 @@ def cost(answer):
     named = {
         768: "the feed-forward net is missing: its two maps cost 8d² beside attention's 4d²",
         1536: "attention's four maps cost 4d² and the net's two 8d², all together 12d²; some are missing",
+        2112: "attention has four maps: the one after the heads are joined costs d² as well",
         4608: "attention multiplies twice over n tokens, QKᵀ and the mixing: 2nd for each query",
         192: "heads share the hidden size: 12 heads of 32 cost what one of 384 costs",
     }
@@ -92,12 +96,15 @@ def cost(answer):
     named = {
         "4 is how the n² part grows by itself; measure the whole layer": 4.0,
         "2 is how the linear maps grow by themselves; measure the whole layer": 2.0,
+        "both texts are in your second count, 1 + 2.2: take a new counter for each": 3.2,
+        "the wrong way round: the cost at 512 tokens divided by that at 256": 1 / 2.2,
     }
     with hint("growth"):
         compare(growth, 2.2, named, tolerance=0.02)
     named = {
         "that is the n² part in parts of the linear one; wanted is its share of the whole": 2 / 9,
         "that is the share of the linear maps": 9 / 11,
+        "that is the share at 256 tokens, or of one product of the two": 0.1,
         "a share is wanted, between 0 and 1; yours is in percent": 18.18,
     }
     with hint("share"):
@@ -206,19 +213,26 @@ def bert_by(bert, input_ids, sep, pad, faults=()):
     def norm(part, x):
         dim = 1 if "axis" in faults else (1, 2) if "shared" in faults else -1
         x = x - x.mean(dim=dim, keepdim=True)
+        dim = 1 if "half axis" in faults else dim
         return part.weight * x / (x.square().mean(dim=dim, keepdim=True) + part.eps).sqrt() + part.bias
 
     real, ends, table = input_ids != pad, (input_ids == sep).long(), bert.embeddings
-    segments = (ends.cumsum(dim=1) - (0 if "segments" in faults else ends)).clamp(max=1)
-    segments = 1 - segments if "swapped" in faults else 0 * segments if "one segment" in faults else segments
+    past = ends.cumsum(dim=1)
+    segments = (past - ends).clamp(max=1)
+    ways = {"segments": past.clamp(max=1), "late": past.clamp(max=1) - ends, "minus 1": (past - 1).clamp(0, 1)}
+    ways |= {"swapped": 1 - segments, "one segment": 0 * segments}
+    segments = next((ways[fault] for fault in faults if fault in ways), segments)
     x = table.token(input_ids) + table.position(torch.arange(input_ids.size(1))) + table.segment(segments)
     x = norm(table.norm, x)
-    mask = None if "mask" in faults else real[:, None, None, :]
+    mask = None if "mask" in faults else (real ^ ("inverted" in faults))[:, None, None, :]
     for layer in bert.layers:
         norms, parts = (layer.attention_norm, layer.feed_forward_norm), (layer.attention, layer.feed_forward)
         for own, part, more in zip(norms, parts, ([mask], [])):
             before = "pre" in faults or ("half" in faults and not more)
-            x = x + part(norm(own, x), *more) if before else norm(own, x + part(x, *more))
+            if "outside" in faults:
+                x = x + norm(own, part(x, *more))
+            else:
+                x = x + part(norm(own, x), *more) if before else norm(own, x + part(x, *more))
     return x[real]
 
 
@@ -233,6 +247,11 @@ def four_faults(mended):
         "all tokens of a text share one mean: each token is normed by itself": ["shared"],
         "the second text has segment 0 and the first 1: the other way round": ["swapped"],
         "every token has segment 0": ["one segment"],
+        "the last [SEP] has segment 0: subtract the [SEP] itself before you clamp, not after": ["late"],
+        "the second text has segment 0 but for its [SEP]: subtract the [SEP] itself, not 1 everywhere": ["minus 1"],
+        "the mean is over the hidden axis now, the variance still over the tokens: dim=-1 in both": ["half axis"],
+        "the mask shows padding and hides the text: True says that a key is seen": ["inverted"],
+        "you norm what the part adds, x + norm(f(x)); BERT norms the sum, norm(x + f(x))": ["outside"],
         "attention is post-norm now; the feed-forward net still reads a normed x": ["half"],
     }
     bert = Bert(vocabulary=20, hidden_size=8, layers=2, heads=2, intermediate_size=16, positions=16).eval()

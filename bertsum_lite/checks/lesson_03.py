@@ -22,13 +22,20 @@ def by_pencil(pieces):
         "you took the shortest pieces; the longest comes first": ["m", "##o", "##o", "##r", "##in", "##g", "##s"],
         "the cut is right; the first piece carries no ##": ["##moorin", "##g", "##s"],
         "the word is not lost: after `moorin` the vocabulary has ##g and ##s": ["[UNK]"],
+        "what is left, `gs`, is not lost: the vocabulary has ##g and ##s": ["moorin", "[UNK]"],
         "`ings` without ## can only begin a word": ["moor", "ings"],
-        "`mooring` is not in the vocabulary": ["mooring", "##s"],
-        "`##gs` is not in the vocabulary": ["moorin", "##gs"],
     }
     if not isinstance(pieces, list | tuple) or not all(isinstance(piece, str) for piece in pieces):
         raise Wrong('a list of strings is wanted, such as ["sea", "##side"]')
-    compare(list(pieces), ["moorin", "##g", "##s"], named)
+    pieces, vocabulary = list(pieces), ["m", "moor", "moorin", "ings", "##o", "##r", "##in", "##ings", "##g", "##s"]
+    for piece in pieces:
+        if piece not in vocabulary:
+            inside = f", `##{piece}` is" if f"##{piece}" in vocabulary else ""
+            named[f"`{piece}` is not in the vocabulary{inside}"] = pieces
+    spelt = "".join(piece.removeprefix("##") for piece in pieces)
+    named[f"your pieces spell {spelt or 'nothing'}"] = pieces if spelt != "moorings" else None
+    named["the longest beginning comes first: `moorin` is longer than yours"] = pieces  # nothing else is left
+    compare(pieces, ["moorin", "##g", "##s"], named)
 
 
 FAULTS = {
@@ -44,8 +51,8 @@ def wordpiece_by(word, vocabulary, faults=()):
     while start < len(word):
         ends = range(start + 1, len(word) + 1)
         if "shortest" not in faults:
-            ends = range(len(word) - ("last letter" in faults and len(word) - start > 1), start, -1)
-        marks = "##" if start and "marks" not in faults else ""
+            ends = range(len(word) - ("last letter" in faults), start + ("one letter" in faults), -1)
+        marks = "##" if "all marked" in faults or (start and "marks" not in faults) else ""
         end = next((end for end in ends if marks + word[start:end] in vocabulary), None)
         if end is None:
             return [*pieces, "[UNK]"] if "rest" in faults else pieces if "silent" in faults else ["[UNK]"]
@@ -64,7 +71,9 @@ def three_faults(mended):
     named |= {
         "the pieces are looked up with their ## and returned without": ["bare"],
         "a word that cannot be cut to its end is [UNK]; yours forgets the rest of it in silence": ["silent"],
-        "you never try the last letter of what is left: a range's end is not part of it": ["last letter"],
+        "you never try the last letter of what is left: `word[start:end]` stops before `end`": ["last letter"],
+        "you never try a single letter: a range's end is not part of it, so that it has to be `start`": ["one letter"],
+        "a piece that begins the word carries no ##": ["all marked"],
     }
     toy = ["sea", "s", "##e", "##a", "##side", "##s", "##i", "##d", "side", "seas", "e", "a", "i", "d"]
     inputs = [(word, toy) for word in ("sea", "seaside", "sides", "xsea", "seax", "", "s", "seasx", "aside")]
@@ -152,6 +161,10 @@ def loss_by(hidden, table, bias, labels, faults=()):
     if "piece 0" in faults:
         asked, labels = torch.ones_like(asked), labels.clamp(min=0)
     logits = hidden @ table.T + (0 if "bias" in faults else bias)  # (batch, tokens, vocabulary)
+    if "classes" in faults:
+        return torch.nn.functional.cross_entropy(logits, labels)
+    if "twice" in faults:
+        logits = logits.softmax(dim=-1)
     logs = logits.log_softmax(dim={"places": 1, "texts": 0}.get("".join(faults), -1))
     if "probability" in faults:
         logs = logits.softmax(dim=-1)
@@ -171,6 +184,8 @@ def cost_of_a_guess(mlm_loss):
         "you take each text's mean first: a place in a text with few blanks then counts more": ["per text"],
         "the softmax runs over the places; it has to run over the vocabulary, the last axis": ["places"],
         "the softmax runs over the texts; it has to run over the vocabulary, the last axis": ["texts"],
+        "`F.cross_entropy` looks for pieces on axis 1, where your tokens are: hand it (places, pieces)": ["classes"],
+        "the softmax is taken twice: `F.cross_entropy` takes scores and has its own": ["twice"],
         "−100 is counted as if piece 0 were asked": ["piece 0"],
         "the bias is missing": ["bias"],
         "the sign: log p is negative, a loss is −log p": ["sign"],

@@ -24,12 +24,10 @@ def by_pencil(answer):
     numbers(answer, "rouge1, rouge2, rougeLsum")
     all_three = {
         "these are fractions; percent are wanted": (0.7, 1 / 3, 0.5),
-        "these are precisions, hits per word said; F1 also asks for the reference's length": (63.6, 30.0, 45.5),
-        "these are recalls, hits per word of the reference; F1 also asks for the prediction's length": (
-            77.8,
-            37.5,
-            55.6,
-        ),
+        "these are precisions, hits per word said; F1 also asks for recall": (63.6, 30.0, 45.5),
+        "these are recalls, hits per word of the reference; F1 also asks for precision": (77.8, 37.5, 55.6),
+        "these are plain means of precision and recall; F1 is 2h / (p + r)": (70.7, 33.75, 50.5),
+        "the 2 of 2h / (p + r) is missing": (35.0, 16.7, 25.0),
     }
     for message, value in all_three.items():
         if same(list(answer), list(value), 4e-3):
@@ -37,6 +35,7 @@ def by_pencil(answer):
     each = {
         "rouge1": (70.0, {
             "the third *the* of the prediction pays too; the reference has two, so only two count": 80.0,
+            "you have 6 hits; *the* stands twice in both texts and counts twice": 60.0,
             "you counted different words; *the* stands twice in both texts and counts twice": 1200 / 17,
         }),
         "rouge2": (100 / 3, {
@@ -46,6 +45,7 @@ def by_pencil(answer):
         "rougeLsum": (50.0, {
             "this is rougeL, one subsequence through the whole text; take each reference sentence by itself": 30.0,
             "order counts here; this is the number of shared words, as in ROUGE-1": 70.0,
+            "you took each sentence's F1 and the mean; add up the words kept, 3 + 2, then take F1 once": 54.8,
             "*the … opens the* is longer than *the bridge* or *the mayor*": 40.0,
         }),
     }  # fmt: skip
@@ -98,6 +98,18 @@ def ngram_f1(rouge_n):
             lambda r, p, n: f1(clipped(grams(r, n), grams(p, n)), len(r) + len(p))
         ),
         "your n does nothing: these are single words": lambda r, p, n: f1(clipped(r, p), len(r) + len(p)),
+        "for n = 1 you take pairs: an n-gram has n words": lambda r, p, n: right(r, p, 2),
+        "you divide by p + r − h, all that one of the two has; F1 is 2h / (p + r)": (
+            counted(lambda w, s: clipped(w, s) / max(len(w) + len(s) - clipped(w, s), 1))
+        ),
+        "the last n-gram is missing: it starts at place len(words) − n, and a range's end is not part of it": (
+            counted(lambda w, s: f1(clipped(w[:-1], s[:-1]), len(w[:-1]) + len(s[:-1])))
+        ),
+        "your last n-grams are cut short: none starts behind place len(words) − n": (
+            lambda r, p, n: f1(
+                clipped(*([tuple(x[i : i + n]) for i in range(len(x))] for x in (r, p))), len(r) + len(p)
+            )
+        ),
         "your n-grams forget the order: *night ferry* is not *ferry night*": (
             counted(lambda w, s: f1(clipped(*([tuple(sorted(g)) for g in x] for x in (w, s))), len(w) + len(s)))
         ),
@@ -196,6 +208,15 @@ def longest_subsequence(lcs_length):
         ),
         "an unequal pair takes the larger of above and left; yours never looks above": (
             by_rows(lambda corner, above, left, equal: corner + 1 if equal else left)
+        ),
+        "an unequal pair takes the larger of above and left; yours takes the corner for above": (
+            by_rows(lambda corner, above, left, equal: corner + 1 if equal else max(corner, left))
+        ),
+        "`above` stays at 0: after each word of `a` the row just built has to become `above`": (
+            lambda a, b: right_length(a[-1:], b)
+        ),
+        "not every word is compared: does each loop run from the first word to the last?": (
+            lambda a, b: right_length(a[:-1], b[:-1])
         ),
         "the length is wanted, one number; this is the table's last row": by_rows(
             lambda corner, above, left, equal: corner + 1 if equal else max(above, left), lambda rows: rows[-1]

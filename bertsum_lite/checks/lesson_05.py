@@ -20,11 +20,16 @@ def by_pencil(answer):
         "the order is wanted in which greedy takes them, not that of the text": [1, 3],
         "sentence 0 is second best alone; beside sentence 3, look at what each other *adds*": [3, 0],
         "these are the three best alone; after the first, look at what each other *adds*": [3, 0, 1],
-        "greedy went on although nothing gains: a third sentence lowers F from 10/11 to 12/14": [3, 1, 0],
+        "greedy went on although nothing gains: a third sentence lowers F from 10/11 to 12/14 or less": (
+            [3, 1, *chosen[2:]]
+        ),
+        "these are labels, a 0 or 1 for each sentence; wanted are the numbers of the chosen ones": [0, 1, 0, 1],
         "you left out one that gains: sentence 1 beside sentence 3 raises F": [3],
         "you took most hits first, as recall does; F also counts what is of no use": [0, 2, 1],
         "sentences are numbered from 0 here": [4, 2],
     }
+    first = None if list(chosen[:1]) == [3] else list(chosen)
+    named["the first choice is the best alone: compare F of all four sentences"] = first
     with hint("chosen"):
         compare(list(chosen), [3, 1], named)
     named = {
@@ -39,14 +44,14 @@ def by_pencil(answer):
         compare(score, 10 / 11, named, tolerance=5e-3)
 
 
-def score_of(sentences, reference, extract, sizes=(1, 2), kind="F", count=set):
-    """The score of an extract, with what may go wrong in it: which n, F or recall, sets or lists."""
+def score_of(sentences, reference, extract, sizes=(1, 2), kind="F", count=set, size=None):
+    """The score of an extract, with what may go wrong in it: which n, F or recall, sets or lists, also for sizes."""
     total = 0.0
     for n in sizes:
         wanted = ngrams(reference, n)
-        found = count(gram for i in extract for gram in ngrams(sentences[i], n))
-        hits = sum(gram in wanted for gram in found)
-        below = {"F": (len(found) + len(wanted)) / 2, "recall": len(wanted), "precision": len(found)}[kind]
+        said = [gram for i in extract for gram in ngrams(sentences[i], n)]
+        hits, length = sum(gram in wanted for gram in count(said)), len((size or count)(said))
+        below = {"F": (length + len(wanted)) / 2, "recall": len(wanted), "precision": length}[kind]
         total += hits / max(below, 0.5)
     return total
 
@@ -62,6 +67,7 @@ def search(
     alone=False,
     across=False,
     exhaustive=False,
+    slack=0.0,
     **how,
 ):
     """Greedy search, with what may go wrong in it."""
@@ -83,7 +89,7 @@ def search(
     while len(chosen) < min(max_sentences, len(document)):
         rest = [i for i in range(len(document)) if again or i not in chosen]
         i = max(rest[::ties], key=lambda i: score([*chosen, i]))
-        if stop and score([*chosen, i]) <= best:
+        if stop and score([*chosen, i]) <= best - slack:
             break
         chosen.append(i)
         best = score(chosen)
@@ -193,11 +199,11 @@ def keep(document, room, least=4):
     return kept
 
 
-def prepared(document, summary, max_sentences=3, room=60, faults=(), whole=False, least=4):
+def prepared(document, summary, max_sentences=3, room=60, faults=(), whole=False, least=4, **how):
     """Sentences that are left with their labels, with faults by name; ``whole``: labels of the whole document."""
     kept = keep(document, room, least)
     left = [document[i] for i in kept]
-    how = {"kind": "recall" if "recall" in faults else "F", "count": list if "twice" in faults else set}
+    how = {"kind": "recall" if "recall" in faults else "F", "count": list if "twice" in faults else set} | how
     how["stop"] = "more" not in faults
     chosen = search(document if whole or "slip" in faults else left, summary, max_sentences, **how)
     if whole:
@@ -207,9 +213,9 @@ def prepared(document, summary, max_sentences=3, room=60, faults=(), whole=False
 
 @exercise("05.4", "Each sentence has its own label, and no 1 is out of sight.", "05.5, how much is out of sight.")
 def labels_of_what_is_left(mended):
-    def right(document, summary, max_sentences=3, room=60):
+    def right(document, summary, max_sentences, room, search=labels):
         left = [document[i] for i in keep(document, room)]
-        return list(zip(left, labels(left, summary, max_sentences)))
+        return list(zip(left, search(left, summary, max_sentences)))
 
     named = {
         f"{count} of 4 faults left: " + "; ".join(FAULTS[name] for name in left): {"faults": left}
@@ -220,10 +226,18 @@ def labels_of_what_is_left(mended):
         "each label goes with its sentence now, but the search looked at the whole document: a 1 that was cut off "
         "is lost, and the best of what is left gets none": {"whole": True},
         "short sentences are no longer dropped: those of fewer than four words go": {"least": 0},
+        "a repeated n-gram hits once now and still counts twice in the extract's length: take the set for both": {
+            "size": list
+        },
+        "pairs cross from one chosen sentence to the next: take each sentence's pairs, then unite": {"across": True},
+        "a sentence that leaves the score as it was gets a 1: stop also where the score is equal": {"slack": 1e-9},
     }
     named = {words: partial(prepared, **how) for words, how in named.items()}
     named["`max_sentences` has no effect: at most so many sentences may get a 1"] = lambda document, summary, _, room: (
         right(document, summary, 3, room)
+    )
+    named["`greedy_oracle` gives the numbers of the chosen sentences; a 0 or a 1 for each is wanted"] = partial(
+        right, search=greedy_oracle
     )
     summary = ["The night ferry stops in June.", "Fares stay low."]
     ferry, fares, rain = "The night ferry stops in June.", "Fares in town stay low.", "It rained all day."
@@ -231,9 +245,10 @@ def labels_of_what_is_left(mended):
         (["Good evening.", ferry, rain, fares], summary),
         ([ferry, rain, fares], summary),
         ([ferry, rain, fares], summary, 1, 60),
-        ([rain, "Cabins in June stop.", ferry, fares], summary, 3, 10),
+        ([rain, "Cabins in June stop.", ferry, fares], summary, 3, 8),
         (["The night ferry stops.", "In June the night ferry stops, the night ferry to Lirno.", fares, rain], summary),
     ]
+    inputs.append((["a f d e", "f d y b"], ["a b c d e f"]))  # joined, they would have the pair e f
     inputs += [(document, reference, 3, room) for (document, reference), room in zip(news(12, 20), (80, 150, 300) * 4)]
     agree(mended, right, [(args if len(args) == 4 else (*args, 3, 60)) for args in inputs], named)
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from functools import cache, partial
 from itertools import accumulate, combinations
 from statistics import fmean
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from bertsum_lite import greedy_oracle, load_backbone, load_corpus
 from bertsum_lite.checks import Wrong, agree, compare, exercise, hint
-from bertsum_lite.checks.tools import numbers
+from bertsum_lite.checks.tools import numbers, same
 from bertsum_lite.encoding import encode_sentences, token_batches, windows
 from bertsum_lite.extractive import ExtractiveSummarizer
 
@@ -144,10 +145,14 @@ def prepare(documents, labels, tokenizer, limit, faults=()):
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     for sentences, own in zip(documents, labels):
         split = "typed" not in faults
+        if "dropped" in faults:
+            sentences = [re.sub(r"\[(CLS|SEP)\]", "", sentence) for sentence in sentences]
+        if "written" in faults:
+            sentences = [f"[CLS] {sentence} [SEP]" for sentence in sentences]
         rows = tokenizer(sentences, add_special_tokens=False, split_special_tokens=split)["input_ids"]
-        pieces = [[cls, *row, sep] for row in rows]
+        pieces = rows if "written" in faults else [[cls, *row, sep] for row in rows]
         ends = list(accumulate(map(len, pieces)))
-        whole = sum(end <= limit for end in ends)
+        whole = sum(end <= limit - ("less" in faults) for end in ends)
         if "skip" in faults:  # a shorter one further down still enters
             used, taken = 0, []
             for i, piece in enumerate(pieces):
@@ -165,6 +170,9 @@ def prepare(documents, labels, tokenizer, limit, faults=()):
             segment = 1 - segment if token == sep and "switch" in faults else segment
             segments.append(segment)
             segment = 1 - segment if token == sep and "switch" not in faults else segment
+        if "numbers" in faults:  # a sentence's own number, or whether that is odd
+            odd = "typed" in faults
+            segments = [n % 2 if odd else n for n, i in enumerate(taken) for _ in pieces[i]]
         kept = sum(end - len(piece) < limit for end, piece in zip(ends, pieces)) if "begun" in faults else len(taken)
         own = list(own) if "labels" in faults else [own[i] for i in taken] if "skip" in faults else own[:kept]
         result.append((ids, segments, own))
@@ -188,10 +196,15 @@ def five_faults(mended):
         "the first sentence of a document has segment 1; it has to be 0": ["from one"],
         "one sentence too many: with it the document is longer than the limit": ["one more"],
         "the reading ends at the first sentence that does not fit; yours skips it and goes on": ["skip"],
+        "a sentence that fills the limit exactly is left out: `<=`, not `<`": ["less"],
+        "your segments count the sentences; they alternate between 0 and 1": ["numbers"],
+        f"{FAULTS['typed']}: `split_special_tokens=True` keeps it text": ["typed", "numbers"],
+        "what a user types, [CLS] or [SEP], is thrown away; it is text and stays": ["dropped"],
+        "your own [CLS] and [SEP] become text, too: put their ids round each sentence's tokens": ["written"],
     }
     ferry, fares, boats = "Ferry stops", "Fares rise", "Boats wait"
     inputs = [
-        ([[ferry]], spread("1"), 8),
+        ([[ferry]], spread("1"), 16),
         ([[ferry, fares]], spread("01"), 8),
         ([[ferry], [fares, boats]], spread("1", "01"), 8),
         ([[ferry, fares, boats]], spread("001"), 9),
@@ -429,7 +442,7 @@ def which_512(keep):
             raise Wrong("your function returns None: its `return` is missing", example=[])
         chosen = chosen.tolist() if isinstance(chosen, torch.Tensor) else list(chosen)
         place = [f"a document of {len(document)} sentences", f"yours {chosen}"]
-        if not all(isinstance(i, int) and 0 <= i < len(document) for i in chosen):
+        if not all(type(i) is int and 0 <= i < len(document) for i in chosen):
             raise Wrong(f"whole numbers from 0 to {len(document) - 1} are wanted, one a sentence", example=place)
         if chosen != sorted(set(chosen)):
             raise Wrong("the numbers have to rise, each at most once: a text is read in its own order", example=place)
@@ -449,6 +462,11 @@ def which_512(keep):
         )
     if math.isclose(share, front_share(), abs_tol=0.005):
         raise Wrong(f"{reached} That is what the front of the document keeps", example=[])
+    if share < 0.45:
+        raise Wrong(f"{reached} Chance keeps 0.51: do you take the sentences of the *lowest* value?", example=[])
+    boats = ["They count 44 boats", "They count 44% boat"] * 8  # alike, but to `isdigit`
+    if all(same(keep(boats[i:] + boats[:i], [64] * 16, 512), [*range(i, 16, 2)]) for i in (0, 1)):
+        raise Wrong(f"{reached} “44%” and “4.5” are figures, too, and no `isdigit()`: look for a digit", example=[])
     raise Wrong(f"{reached} Which of its sentences would a reporter repeat? Look at what summaries name", example=[])
 
 

@@ -47,11 +47,14 @@ def first_number(answer):
         compare(floor, 0.6656, named, tolerance=0.01)
 
 
+def hide(scores, real):
+    return scores.masked_fill(~real, torch.finfo(torch.float32).min)
+
+
 def loss_by(targets=None, log_p=None, end=lambda losses, real: losses.sum(dim=-1).mean()):
     """A listwise loss with targets, log-probabilities or an end of one's own."""
-    lowest = torch.finfo(torch.float32).min
-    targets = targets or (lambda rouge, real, t: (rouge / t).masked_fill(~real, lowest).softmax(dim=-1))
-    log_p = log_p or (lambda logits, real, t: logits.masked_fill(~real, lowest).log_softmax(dim=-1))
+    targets = targets or (lambda rouge, real, t: hide(rouge / t, real).softmax(dim=-1))
+    log_p = log_p or (lambda logits, real, t: hide(logits, real).log_softmax(dim=-1))
 
     def loss(logits, rouge, real, temperature):
         return end(-(targets(rouge, real, temperature) * log_p(logits, real, temperature)), real)
@@ -65,8 +68,6 @@ def listwise(listwise_loss):
         model = SimpleNamespace(config=SimpleNamespace(loss="listwise", label_temperature=temperature))
         return ExtractiveSummarizer.loss(model, logits, rouge, real)
 
-    lowest = torch.finfo(torch.float32).min
-
     def infinite(logits, real, t):
         return logits.masked_fill(~real, -math.inf).log_softmax(dim=-1)
 
@@ -77,7 +78,7 @@ def listwise(listwise_loss):
         return logits.log_softmax(dim=-1)
 
     def entropy(rouge, real, t):
-        q = (rouge / t).masked_fill(~real, lowest).softmax(dim=-1)
+        q = hide(rouge / t, real).softmax(dim=-1)
         return torch.special.entr(q).sum(dim=-1).mean()
 
     named = {
@@ -96,14 +97,22 @@ def listwise(listwise_loss):
             lambda rouge, real, t: (rouge * real / t).softmax(dim=-1),
             lambda logits, real, t: (logits * real).log_softmax(dim=-1),
         ),
-        "the targets ignore the temperature": loss_by(
-            lambda rouge, real, t: rouge.masked_fill(~real, lowest).softmax(dim=-1)
-        ),
+        "the targets ignore the temperature": loss_by(lambda rouge, real, t: hide(rouge, real).softmax(dim=-1)),
         "the targets are multiplied by the temperature; divide": loss_by(
-            lambda rouge, real, t: (rouge * t).masked_fill(~real, lowest).softmax(dim=-1)
+            lambda rouge, real, t: hide(rouge * t, real).softmax(dim=-1)
         ),
         "the temperature is one of the targets; your logits are divided by it, too": loss_by(
-            log_p=lambda logits, real, t: (logits / t).masked_fill(~real, lowest).log_softmax(dim=-1)
+            log_p=lambda logits, real, t: hide(logits / t, real).log_softmax(dim=-1)
+        ),
+        "the temperature divides your logits; it belongs to the targets, ROUGE / temperature": loss_by(
+            lambda rouge, real, t: hide(rouge, real).softmax(dim=-1),
+            lambda logits, real, t: hide(logits / t, real).log_softmax(dim=-1),
+        ),
+        "padding is taken out after the softmax of the targets, so they sum to less than 1: hide it before": loss_by(
+            lambda rouge, real, t: every_target(rouge, real, t) * real
+        ),
+        "you divide by all real sentences of the batch; sum over each document's, and take the documents' mean": (
+            loss_by(end=lambda losses, real: losses.sum() / real.sum())
         ),
         "the targets are ROUGE itself; a softmax of ROUGE / temperature makes them": loss_by(
             lambda rouge, real, t: rouge * real
@@ -116,7 +125,7 @@ def listwise(listwise_loss):
         ),
         "the sign is missing: a loss falls as the model gets better": lambda *args: -right(*args),
         "the logarithm is missing: yours sums q · p": loss_by(
-            log_p=lambda logits, real, t: logits.masked_fill(~real, lowest).softmax(dim=-1)
+            log_p=lambda logits, real, t: hide(logits, real).softmax(dim=-1)
         ),
         "you take the mean over sentences: a long document's sentences count less; sum over them": loss_by(
             end=lambda losses, real: losses.mean()
@@ -131,14 +140,17 @@ def listwise(listwise_loss):
             end=lambda losses, real: losses.sum(dim=-1)
         ),
         "the softmax runs over the documents; it has to run over the sentences, dim=-1": loss_by(
-            lambda rouge, real, t: (rouge / t).masked_fill(~real, lowest).softmax(dim=0),
-            lambda logits, real, t: logits.masked_fill(~real, lowest).log_softmax(dim=0),
+            lambda rouge, real, t: hide(rouge / t, real).softmax(dim=0),
+            lambda logits, real, t: hide(logits, real).log_softmax(dim=0),
         ),
         "the targets' entropy is subtracted: that is the Kullback-Leibler divergence, which has the same gradient": (
             lambda logits, rouge, real, t: right(logits, rouge, real, t) - entropy(rouge, real, t)
         ),
         "`real` is turned round: you hide the text and show the padding": lambda logits, rouge, real, t: right(
             logits, rouge, ~real, t
+        ),
+        "`masked_fill` hides where its mask is True, and `real` is True at the text: give it `~real`": (
+            lambda logits, rouge, real, t: loss_by()(logits, rouge, ~real, t)
         ),
     }
 

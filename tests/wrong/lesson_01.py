@@ -307,6 +307,28 @@ def mask_inverted(query, key, value, heads, real):
     return (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
 
 
+@wrong("01.4", "a query that is padding sees nothing")
+def masks_both(query, key, value, heads, real):
+    q, k, v = cut(query, heads), cut(key, heads), cut(value, heads)
+    visible = real[:, None, None, :] & real[:, None, :, None]
+    scores = (q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))).masked_fill(~visible, LOWEST)
+    return (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+
+
+def scaled_by(size):
+    def answer(query, key, value, heads, real):
+        query = query * math.sqrt(query.size(-1) // heads) / size(query, heads)
+        return attend(cut(query, heads), cut(key, heads), cut(value, heads), real).transpose(1, 2).flatten(2)
+
+    return answer
+
+
+wrong("01.4", "not divided at all", scaled_by(lambda query, heads: 1))
+wrong("01.4", "you divide by d, a head's size", scaled_by(lambda query, heads: query.size(-1) // heads))
+wrong("01.4", "divided by √heads", scaled_by(lambda query, heads: math.sqrt(heads)))
+wrong("01.4", "entry (0, 0, 0) is", scaled_by(lambda query, heads: math.sqrt(query.size(1))))  # √tokens: not named
+
+
 @right("01.4")
 def head_by_head(query, key, value, heads, real):
     results = []

@@ -11,6 +11,10 @@ from wrong import right, wrong
 
 wrong("02.1", "d − 1 = 3", [-1.6, 0.13, 0.13, 5.33])
 wrong("02.1", "divided by the variance, 9", [0, 0.667, 0.667, 2.667])
+wrong("02.1", "γ = 3 is missing", [0, 0.67, 0.67, 2.67])
+wrong("02.1", "β = 1 is missing", [-3, -1, -1, 5])
+wrong("02.1", "the squares' sum", [-0.5, 0.5, 0.5, 3.5])
+wrong("02.1", "γ and β are swapped", [2, 2.67, 2.67, 4.67])
 wrong("02.1", "β is added last", [0, 2, 2, 8])
 wrong("02.1", "γ and β are missing", [-1, -1 / 3, -1 / 3, 5 / 3])
 wrong("02.1", "the mean is not subtracted: 5", [3, 5, 5, 11])
@@ -114,6 +118,10 @@ wrong("02.3", "some are missing", (1536, 2.2, 0.18))
 wrong("02.3", "heads share", (192, 2.2, 0.18))
 wrong("02.3", "how the n² part grows by itself", (2304, 4, 0.18))
 wrong("02.3", "in parts of the linear one", (2304, 2.2, 0.222))
+wrong("02.3", "attention has four maps: the one after", (2112, 2.2, 0.18))
+wrong("02.3", "take a new counter", (2304, 3.2, 0.18))
+wrong("02.3", "growth: the wrong way round", (2304, 0.4545, 0.18))
+wrong("02.3", "the share at 256 tokens", (2304, 2.2, 0.1))
 wrong("02.3", "3 numbers are wanted", 2304)
 right("02.3", [2305, 2.2, 0.1818])
 
@@ -246,6 +254,11 @@ def segments_of(input_ids, sep):
     return (ends.cumsum(dim=1) - ends).clamp(max=1)
 
 
+def half_token_norm(part, x):
+    c = centred(x)
+    return part.weight * c / (c.square().mean(dim=1, keepdim=True) + part.eps).sqrt() + part.bias
+
+
 def read(bert, input_ids, segments, mask, norm=own_norm, norm_first=False):
     table = bert.embeddings
     x = table.token(input_ids) + table.position(torch.arange(input_ids.size(1))) + table.segment(segments)
@@ -315,6 +328,37 @@ def segments_forgotten(bert, input_ids, sep, pad):
 @wrong("02.5", "the other way round")
 def segments_inverted(bert, input_ids, sep, pad):
     return bert(input_ids, input_ids != pad, 1 - segments_of(input_ids, sep))[input_ids != pad]
+
+
+@wrong("02.5", "before you clamp, not after")
+def clamped_first(bert, input_ids, sep, pad):
+    ends = (input_ids == sep).long()
+    return bert(input_ids, input_ids != pad, ends.cumsum(dim=1).clamp(max=1) - ends)[input_ids != pad]
+
+
+@wrong("02.5", "not 1 everywhere")
+def one_subtracted(bert, input_ids, sep, pad):
+    segments = ((input_ids == sep).cumsum(dim=1) - 1).clamp(min=0, max=1)
+    return bert(input_ids, input_ids != pad, segments)[input_ids != pad]
+
+
+@wrong("02.5", "the variance still over the tokens")
+def one_line_of_the_norm(bert, input_ids, sep, pad):
+    return read(bert, input_ids, segments_of(input_ids, sep), keys(input_ids, pad), half_token_norm)[input_ids != pad]
+
+
+@wrong("02.5", "shows padding and hides the text")
+def mask_inverted(bert, input_ids, sep, pad):
+    return read(bert, input_ids, segments_of(input_ids, sep), ~keys(input_ids, pad))[input_ids != pad]
+
+
+@wrong("02.5", "you norm what the part adds")
+def norms_what_is_added(bert, input_ids, sep, pad):
+    x, mask = bert.embeddings(input_ids, segments_of(input_ids, sep)), keys(input_ids, pad)
+    for layer in bert.layers:
+        x = x + layer.attention_norm(layer.attention(x, mask))
+        x = x + layer.feed_forward_norm(layer.feed_forward(x))
+    return x[input_ids != pad]
 
 
 @wrong("02.5", "the shape should be")

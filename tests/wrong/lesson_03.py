@@ -14,6 +14,11 @@ wrong("03.1", "the fewest pieces", ["moor", "##ings"])
 wrong("03.1", "does not begin the word carries ##", ["moorin", "g", "s"])
 wrong("03.1", "you took the shortest", ["m", "##o", "##o", "##r", "##in", "##g", "##s"])
 wrong("03.1", "the word is not lost", ["[UNK]"])
+wrong("03.1", "what is left, `gs`, is not lost", ["moorin", "[UNK]"])
+wrong("03.1", "`##gs` is not in the vocabulary", ["moorin", "##gs"])
+wrong("03.1", "`s` is not in the vocabulary, `##s` is", ["moorin", "##g", "s"])
+wrong("03.1", "your pieces spell moorins", ["moorin", "##s"])
+wrong("03.1", "`moorin` is longer than yours", ["moor", "##in", "##g", "##s"])
 wrong("03.1", "a list of strings is wanted", "moorin ##g ##s")
 right("03.1", ("moorin", "##g", "##s"))
 
@@ -32,11 +37,11 @@ def as_it_was(word, vocabulary):
     return pieces
 
 
-def longest_first(word, vocabulary, mark="##", dead_end=lambda pieces: ["[UNK]"], last=0):
+def longest_first(word, vocabulary, mark="##", dead_end=lambda pieces: ["[UNK]"], last=0, least=0, first=""):
     pieces, start = [], 0
     while start < len(word):
-        for end in range(len(word) - (last if start + 1 < len(word) else 0), start, -1):
-            piece = (mark if start else "") + word[start:end]
+        for end in range(len(word) - last, start + least, -1):
+            piece = (mark if start else first) + word[start:end]
             if piece in vocabulary:
                 break
         else:
@@ -86,6 +91,16 @@ def forgets_the_rest(word, vocabulary):
 @wrong("03.2", "never try the last letter")
 def range_one_short(word, vocabulary):
     return longest_first(word, vocabulary, last=1)
+
+
+@wrong("03.2", "never try a single letter")
+def pieces_of_two_letters_at_least(word, vocabulary):
+    return longest_first(word, vocabulary, least=1)
+
+
+@wrong("03.2", "begins the word carries no ##")
+def every_piece_marked(word, vocabulary):
+    return longest_first(word, vocabulary, first="##")
 
 
 @right("03.2")
@@ -224,6 +239,16 @@ def clamps_the_labels(hidden, table, bias, labels):
 def softmax_over_places(hidden, table, bias, labels):
     logs = (hidden @ table.T + bias).log_softmax(dim=1).flatten(0, 1)
     return F.nll_loss(logs, labels.flatten())
+
+
+@wrong("03.4", "looks for pieces on axis 1")
+def classes_on_the_wrong_axis(hidden, table, bias, labels):
+    return F.cross_entropy(hidden @ table.T + bias, labels)
+
+
+@wrong("03.4", "the softmax is taken twice")
+def softmax_before_cross_entropy(hidden, table, bias, labels):
+    return F.cross_entropy((hidden @ table.T + bias).softmax(dim=-1).flatten(0, 1), labels.flatten())
 
 
 @wrong("03.4", "the bias is missing")

@@ -21,6 +21,10 @@ wrong("04.1", "the number of shared words", (70.0, 33.3, 70.0))
 wrong("04.1", "is longer than", (70.0, 33.3, 40.0))
 wrong("04.1", "these are precisions", (63.6, 30.0, 45.5))
 wrong("04.1", "these are recalls", (77.8, 37.5, 55.6))
+wrong("04.1", "plain means of precision and recall", (70.7, 33.8, 50.5))
+wrong("04.1", "the 2 of 2h / (p + r) is missing", (35, 16.7, 25))
+wrong("04.1", "you have 6 hits", (60, 33.3, 50))
+wrong("04.1", "add up the words kept", (70, 33.3, 54.8))
 wrong("04.1", "percent are wanted", (0.7, 0.333, 0.5))
 wrong("04.1", "3 numbers are wanted", 70.0)
 right("04.1", [70, 33.3, 50])
@@ -83,6 +87,12 @@ def factor_forgotten(reference, prediction, n):
     return hits / (wanted + said or 1)
 
 
+@wrong("04.2", "you divide by p + r − h")
+def share_of_all(reference, prediction, n):
+    hits, wanted, said = sizes(reference, prediction, n)
+    return hits / (wanted + said - hits or 1)
+
+
 @wrong("04.2", "you divide by the numbers of words")
 def lengths_of_texts(reference, prediction, n):
     return 2 * sizes(reference, prediction, n)[0] / max(len(reference) + len(prediction), 1)
@@ -91,6 +101,19 @@ def lengths_of_texts(reference, prediction, n):
 @wrong("04.2", "your n does nothing")
 def single_words(reference, prediction, n):
     return both_fractions(reference, prediction, 1)
+
+
+def counted_by(pairs):
+    def score(reference, prediction, n):
+        wanted, said = Counter(pairs(reference, n)), Counter(pairs(prediction, n))
+        return 2 * (wanted & said).total() / max(wanted.total() + said.total(), 1)
+
+    return score
+
+
+wrong("04.2", "for n = 1 you take pairs", counted_by(lambda words, n: zip(words, words[1:])))
+wrong("04.2", "the last n-gram is missing", counted_by(lambda x, n: [tuple(x[i : i + n]) for i in range(len(x) - n)]))
+wrong("04.2", "are cut short", counted_by(lambda words, n: [tuple(words[i : i + n]) for i in range(len(words))]))
 
 
 @wrong("04.2", "forget the order")
@@ -203,6 +226,32 @@ def unequal_takes_the_corner(a, b):
 @wrong("04.3", "yours never looks left")
 def never_left(a, b):
     return table(a, b, lambda c, i, j, same: c[i - 1][j - 1] + 1 if same else c[i - 1][j])[-1][-1]
+
+
+@wrong("04.3", "the corner for above")
+def above_counted_from_zero(a, b):
+    return table(a, b, lambda c, i, j, same: c[i - 1][j - 1] + 1 if same else max(c[i - 1][j - 1], c[i][j - 1]))[-1][-1]
+
+
+@wrong("04.3", "`above` stays at 0")
+def above_never_moves(a, b):
+    above = row = [0] * (len(b) + 1)
+    for word in a:
+        row = [0]
+        for j, other in enumerate(b):
+            row.append(above[j] + 1 if word == other else max(above[j + 1], row[j]))
+    return row[-1]
+
+
+@wrong("04.3", "not every word is compared")
+def ranges_one_short(a, b):
+    above = [0] * (len(b) + 1)
+    for i in range(1, len(a)):
+        row = [0]
+        for j in range(1, len(b)):
+            row.append(above[j - 1] + 1 if a[i - 1] == b[j - 1] else max(above[j], row[j - 1]))
+        above = row
+    return above[-1]
 
 
 @wrong("04.3", "with one row, save it in time")

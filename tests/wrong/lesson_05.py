@@ -1,6 +1,7 @@
 """Wrong and right answers to the exercises on oracle labels."""
 
 import math
+import operator
 from fractions import Fraction
 
 from bertsum_lite.oracle import exhaustive_oracle, greedy_oracle, labels, ngrams
@@ -11,7 +12,10 @@ wrong("05.1", "the order is wanted in which greedy takes them", ([1, 3], 0.91))
 wrong("05.1", "sentence 0 is second best alone", ([3, 0], 0.77))
 wrong("05.1", "the three best alone", ([3, 0, 1], 0.86))
 wrong("05.1", "greedy went on although nothing gains", ([3, 1, 0], 0.86))
+wrong("05.1", "greedy went on although nothing gains", ([3, 1, 2], 0.67))
 wrong("05.1", "as recall does", ([0, 2, 1], 0.75))
+wrong("05.1", "the best alone", ([0, 3, 1], 0.91))
+wrong("05.1", "these are labels", ([0, 1, 0, 1], 0.91))
 wrong("05.1", "numbered from 0", ([4, 2], 0.91))
 wrong("05.1", "the first sentence alone", ([3, 1], 0.67))
 wrong("05.1", "that is recall", ([3, 1], 0.83))
@@ -264,12 +268,12 @@ def score_by(document, summary, recall=False, lists=False):
     return score
 
 
-def fill(document, score, max_sentences, stop=True):
+def fill(document, score, max_sentences, stop=True, worse=operator.le):
     chosen = []
     while len(chosen) < min(max_sentences, len(document)):
         rest = [i for i in range(len(document)) if i not in chosen]
         i = max(rest, key=lambda i: score([*chosen, i]))
-        if stop and score([*chosen, i]) <= score(chosen):
+        if stop and worse(score([*chosen, i]), score(chosen)):
             break
         chosen.append(i)
     return [int(i in chosen) for i in range(len(document))]
@@ -296,6 +300,43 @@ def still_recall(document, summary, max_sentences=3, room=60):
 def still_counts_twice(document, summary, max_sentences=3, room=60):
     kept = cut(document, room)
     return list(zip(kept, fill(kept, score_by(kept, summary, lists=True), max_sentences)))
+
+
+@wrong("05.4", "stop also where the score is equal")
+def stops_only_where_it_falls(document, summary, max_sentences=3, room=60):
+    kept = cut(document, room)
+    return list(zip(kept, fill(kept, score_by(kept, summary), max_sentences, worse=operator.lt)))
+
+
+@wrong("05.4", "still counts twice in the extract's length")
+def sets_for_the_hits_only(document, summary, max_sentences=3, room=60):
+    kept, reference = cut(document, room), tokenize(" ".join(summary))
+
+    def score(extract):
+        total = 0
+        for n in (1, 2):
+            wanted, found = ngrams(reference, n), [g for i in extract for g in ngrams(tokenize(kept[i]), n)]
+            total += 2 * len(wanted & set(found)) / max(len(found) + len(wanted), 1)
+        return total
+
+    return list(zip(kept, fill(kept, score, max_sentences)))
+
+
+@wrong("05.4", "pairs cross from one chosen sentence")
+def pairs_of_the_joined_extract(document, summary, max_sentences=3, room=60):
+    kept = cut(document, room)
+    return list(zip(kept, fill(kept, joined(kept, summary), max_sentences)))
+
+
+@wrong("05.4", "2 things are wanted")
+def fills_the_room_never(document, summary, max_sentences=3, room=60):
+    return by_the_oracle(document, summary, max_sentences, room - 1)
+
+
+@wrong("05.4", "`greedy_oracle` gives the numbers")
+def numbers_for_labels(document, summary, max_sentences=3, room=60):
+    kept = cut(document, room)
+    return list(zip(kept, greedy_oracle(kept, summary, max_sentences)))
 
 
 @wrong("05.4", "1 of 4 faults left: the search goes on")

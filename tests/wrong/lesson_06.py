@@ -239,6 +239,47 @@ def counts_sentences_from_one(documents, labels, tokenizer, limit):
     return result
 
 
+@wrong("06.3", "fills the limit exactly is left out")
+def stops_one_short(documents, labels, tokenizer, limit):
+    return sentence_by_sentence(documents, labels, tokenizer, limit - 1)
+
+
+@wrong("06.3", "they alternate between 0 and 1")
+def numbers_for_segments(documents, labels, tokenizer, limit):
+    result = []
+    for sentences, own in zip(documents, labels):
+        pieces = fitting(wrapped(sentences, tokenizer), limit)
+        segments = [i for i, piece in enumerate(pieces) for _ in piece]
+        result.append((flat(pieces), segments, own[: len(pieces)]))
+    return result
+
+
+@wrong("06.3", "`split_special_tokens=True` keeps it text")
+def wrapped_by_the_tokenizer(documents, labels, tokenizer, limit):
+    result = []
+    for sentences, own in zip(documents, labels):
+        pieces = fitting(tokenizer(sentences)["input_ids"], limit)
+        result.append((flat(pieces), parity(pieces), own[: len(pieces)]))
+    return result
+
+
+@wrong("06.3", "it is text and stays")
+def throws_markup_away(documents, labels, tokenizer, limit):
+    documents = [[s.replace("[SEP]", "").replace("[CLS]", "") for s in sentences] for sentences in documents]
+    return sentence_by_sentence(documents, labels, tokenizer, limit)
+
+
+@wrong("06.3", "put their ids round each sentence's tokens")
+def splits_its_own_markup(documents, labels, tokenizer, limit):
+    result = []
+    for sentences, own in zip(documents, labels):
+        marked = [f"[CLS] {sentence} [SEP]" for sentence in sentences]
+        rows = tokenizer(marked, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        pieces = fitting(rows, limit)
+        result.append((flat(pieces), parity(pieces), own[: len(pieces)]))
+    return result
+
+
 @wrong("06.3", "yours skips it and goes on")
 def passes_over_the_long_one(documents, labels, tokenizer, limit):
     result = []
@@ -523,6 +564,21 @@ def by_textrank(document, sizes, limit):
 def by_shared_words(document, sizes, limit):
     words = [set(sentence.lower().split()) for sentence in document]
     return filled_by([sum(len(own & other) for other in words) for own in words], sizes, limit)
+
+
+@wrong("06.7", "no `isdigit()`: look for a digit")
+def by_bare_numbers(document, sizes, limit):
+    return filled_by([sum(word.isdigit() for word in s.split()) for s in document], sizes, limit)
+
+
+@wrong("06.7", "sentences of the *lowest* value")
+def sorted_upwards(document, sizes, limit):
+    return filled_by([-len(re.findall(r"\d", s)) for s in document], sizes, limit)
+
+
+@wrong("06.7", "whole numbers from 0")
+def one_bool_a_sentence(document, sizes, limit):
+    return [i < 9 for i in range(len(document))]
 
 
 @wrong("06.7", "the encoder reads 512")

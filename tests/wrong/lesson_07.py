@@ -69,6 +69,27 @@ def temperature_for_both(logits, rouge, real, temperature):
     return -(targets_of(rouge, real, temperature) * log_p_of(logits / temperature, real)).sum(dim=-1).mean()
 
 
+@wrong("07.2", "it belongs to the targets")
+def temperature_for_the_logits(logits, rouge, real, temperature):
+    return -(targets_of(rouge, real, 1.0) * log_p_of(logits / temperature, real)).sum(dim=-1).mean()
+
+
+@wrong("07.2", "so they sum to less than 1")
+def targets_masked_afterwards(logits, rouge, real, temperature):
+    return -((rouge / temperature).softmax(dim=-1) * real * log_p_of(logits, real)).sum(dim=-1).mean()
+
+
+@wrong("07.2", "you divide by all real sentences of the batch")
+def mean_over_real_sentences(logits, rouge, real, temperature):
+    return -(targets_of(rouge, real, temperature) * log_p_of(logits, real))[real].mean()
+
+
+@wrong("07.2", "`real` is True at the text: give it `~real`")
+def hides_the_text(logits, rouge, real, temperature):
+    targets = (rouge / temperature).masked_fill(real, LOWEST).softmax(dim=-1)
+    return -(targets * logits.masked_fill(real, LOWEST).log_softmax(dim=-1)).sum(dim=-1).mean()
+
+
 @wrong("07.2", "a long document's sentences count less")
 def mean_over_everything(logits, rouge, real, temperature):
     return -(targets_of(rouge, real, temperature) * log_p_of(logits, real)).mean()

@@ -17,11 +17,15 @@ wrong("08.1", "there: that is the sum over both", (1.006, 0.72, 7.31))
 wrong("08.1", "you multiplied by the temperature", (0.69, 0.69, 0.07))
 wrong("08.1", "the temperature is missing", (0.669, 0.65, 0.525))
 wrong("08.1", "take the logarithms first", (0.485, 0.55, 7.31))
+wrong("08.1", "there: you took the right logit minus the wrong", (1.003, 1.22, 7.31))
+wrong("08.1", "there: that is the mean probability", (0.6155, 0.575, 7.31))
+wrong("08.1", "back: that is the sum over both", (0.50, 1.44, 7.31))
+wrong("08.1", "summary 1's own loss is asked for", (0.50, 0.72, 3.66))
 wrong("08.1", "a loss is −log p", (-0.503, -0.72, 7.31))
 wrong("08.1", "back: that is document → summary", (0.50, 0.50, 7.31))
 wrong("08.1", "so is the derivative", (0.50, 0.72, 0.731))
 wrong("08.1", "what pulls the right one", (0.50, 0.72, -7.31))
-wrong("08.1", "in its row", (0.50, 0.72, 2.69))
+wrong("08.1", "in document 0's row, or the right one's in column 1", (0.50, 0.72, 2.69))
 wrong("08.1", "3 numbers are wanted", 0.50)
 right("08.1", [0.5032, torch.tensor(0.72), 7.3])
 
@@ -44,6 +48,16 @@ def both_ways(logits, events):
 @wrong("08.2", "dot products")
 def not_normalised(documents, summaries, temperature, events):
     return both_ways(documents @ summaries.T / temperature, events)
+
+
+@wrong("08.2", "only the documents have length 1")
+def one_side_normalised(documents, summaries, temperature, events):
+    return both_ways(F.normalize(documents, dim=-1) @ summaries.T / temperature, events)
+
+
+@wrong("08.2", "only the summaries have length 1")
+def other_side_normalised(documents, summaries, temperature, events):
+    return both_ways(documents @ F.normalize(summaries, dim=-1).T / temperature, events)
 
 
 @wrong("08.2", "normalise over the batch")
@@ -83,6 +97,26 @@ def summed(documents, summaries, temperature, events):
     return len(events) * both_ways(cosines(documents, summaries) / temperature, events)
 
 
+@wrong("08.2", "one loss a pair")
+def not_averaged(documents, summaries, temperature, events):
+    logits = (cosines(documents, summaries) / temperature).masked_fill(twins_of(events), -math.inf)
+    return -(logits.log_softmax(0) + logits.log_softmax(1)).diagonal() / 2
+
+
+@wrong("08.2", "twins are left out of the rows only")
+def columns_without_the_mask(documents, summaries, temperature, events):
+    logits = cosines(documents, summaries) / temperature
+    rows, classes = logits.masked_fill(twins_of(events), -math.inf), torch.arange(len(events))
+    return (F.cross_entropy(rows, classes) + F.cross_entropy(logits.T, classes)) / 2
+
+
+@wrong("08.2", "it leaves out all but the twins")
+def keeps_the_twins(documents, summaries, temperature, events):
+    logits, classes = cosines(documents, summaries) / temperature, torch.arange(len(events))
+    logits = logits.masked_fill(events[:, None] != events, -math.inf)
+    return (F.cross_entropy(logits, classes) + F.cross_entropy(logits.T, classes)) / 2
+
+
 @wrong("08.2", "`events` has no effect")
 def twins_stay_wrong(documents, summaries, temperature, events):
     return both_ways(cosines(documents, summaries) / temperature, torch.arange(len(events)))
@@ -102,7 +136,7 @@ def twins_get_a_zero(documents, summaries, temperature, events):
     return both_ways(logits, torch.arange(len(events)))
 
 
-@wrong("08.2", "is too small")
+@wrong("08.2", "the right answer is missing from your denominators")
 def right_one_left_out(documents, summaries, temperature, events):
     logits = cosines(documents, summaries) / temperature
     wrong_ones = logits.masked_fill(events[:, None] == events, -1e9)
@@ -113,6 +147,13 @@ def right_one_left_out(documents, summaries, temperature, events):
 def everyone_is_its_own_twin(documents, summaries, temperature, events):
     logits, classes = cosines(documents, summaries) / temperature, torch.arange(len(events))
     logits = logits.masked_fill(events[:, None] == events, -math.inf)
+    return (F.cross_entropy(logits, classes) + F.cross_entropy(logits.T, classes)) / 2
+
+
+@wrong("08.2", "∞: is a document's own summary masked too?")
+def own_twin_with_a_finite_number(documents, summaries, temperature, events):
+    logits, classes = cosines(documents, summaries) / temperature, torch.arange(len(events))
+    logits = logits.masked_fill(events[:, None] == events, -1e9)
     return (F.cross_entropy(logits, classes) + F.cross_entropy(logits.T, classes)) / 2
 
 
@@ -199,6 +240,46 @@ def place_in_the_sorted_row(similarities, right, k):
 @wrong("08.3", "what is *less* similar")
 def counts_the_less_similar(similarities, right, k):
     return of_ranks((similarities <= own_similarity(similarities, right)).sum(1), k)
+
+
+@wrong("08.3", "what is *less* similar")
+def sorted_upwards(similarities, right, k):
+    order = similarities.argsort(dim=1, stable=True)
+    return of_ranks((order == right[:, None]).nonzero()[:, 1] + 1, k)
+
+
+@wrong("08.3", "your ranks begin with 0")
+def without_itself(similarities, right, k):
+    return of_ranks((similarities > own_similarity(similarities, right)).sum(1), k)
+
+
+@wrong("08.3", "the right candidate is counted twice")
+def itself_twice(similarities, right, k):
+    return of_ranks((similarities >= own_similarity(similarities, right)).sum(1) + 1, k)
+
+
+@wrong("08.3", "`sum(dim=0)` counts documents")
+def over_the_documents(similarities, right, k):
+    return of_ranks((similarities >= own_similarity(similarities, right)).sum(0), k)
+
+
+@wrong("08.3", "counts rank k + 1, too")
+def one_rank_too_many(similarities, right, k):
+    rank = (similarities >= own_similarity(similarities, right)).sum(1)
+    return (rank - 1 <= k).float().mean().item(), (1 / rank).mean().item()
+
+
+@wrong("08.3", "your recall goes by `topk`")
+def recall_by_topk(similarities, right, k):
+    first = similarities.topk(min(k, similarities.size(1)), dim=1).indices
+    recall = (first == right[:, None]).any(1).float().mean().item()
+    return recall, of_ranks((similarities >= own_similarity(similarities, right)).sum(1), k)[1]
+
+
+@wrong("08.3", "your recall counts documents")
+def how_many_found(similarities, right, k):
+    rank = (similarities >= own_similarity(similarities, right)).sum(1)
+    return (rank <= k).sum().item(), (1 / rank).mean().item()
 
 
 @wrong("08.3", "not the place of each candidate")
@@ -414,7 +495,13 @@ wrong("08.5", "here are 64", (1.875, 0.2, 0.07))
 wrong("08.5", "the sign in the exponent", (5.15, 0.2, 0.07))
 wrong("08.5", "where the loss is lowest", (3.19, 0.05, 0.07))
 wrong("08.5", "nearest to its floor", (3.19, 1, 0.07))
-wrong("08.5", "not the MRR reached", (3.19, 45.9, 0.07))
+wrong("08.5", "the logarithm is missing", (24.18, 0.2, 0.07))
+wrong("08.5", "floor: the right answer is missing from the sum", (3.143, 0.2, 0.07))
+wrong("08.5", "the two directions are added", (6.37, 0.2, 0.07))
+wrong("08.5", "the MRR reached", (3.19, 45.9, 0.07))
+wrong("08.5", "the MRR reached", (3.19, 0.442, 0.07))
+wrong("08.5", "another temperature's distance", (3.19, 0.2, 0.82))
+wrong("08.5", "that is the ratio", (3.19, 0.2, 1.02))
 wrong("08.5", "subtract the floor", (3.19, 0.2, 3.26))
 wrong("08.5", "how far it has come down", (3.19, 0.2, 0.9))
 wrong("08.5", "ends above the floor", (3.19, 0.2, -0.075))

@@ -58,6 +58,28 @@ def causal_only(new, past_real):
     return triangle(new, past_real, past_real.size(1)).expand(len(past_real), 1, -1, -1)
 
 
+@wrong("09.2", "`past_real` is turned round")
+def padding_and_nothing_else(new, past_real):
+    return real_keys(new, ~past_real) & triangle(new, past_real, past_real.size(1))
+
+
+@wrong("09.2", "together with `|`")
+def real_or_past(new, past_real):
+    return real_keys(new, past_real) | triangle(new, past_real, past_real.size(1))
+
+
+@wrong("09.2", "`triu` keeps the future")
+def the_other_triangle(new, past_real):
+    past = past_real.size(1)
+    return real_keys(new, past_real) & torch.ones(new, past + new, dtype=torch.bool).triu(past)
+
+
+@wrong("09.2", "to be added to the scores")
+def zero_and_minus_infinity(new, past_real):
+    mask = real_keys(new, past_real) & triangle(new, past_real, past_real.size(1))
+    return torch.zeros(mask.shape).masked_fill(~mask, -math.inf)
+
+
 @wrong("09.2", "True hides in yours")
 def true_hides(new, past_real):
     return ~real_keys(new, past_real) | ~triangle(new, past_real, past_real.size(1))
@@ -279,7 +301,7 @@ def every_summary(next_word):
     return max(grown((), 1.0))[1]
 
 
-@wrong("09.5", "not yet asked about, was better")
+@wrong("09.5", "when it is *taken out*")
 def stops_at_the_first_end(next_word):
     waiting = [(0.0, ())]
     while True:
@@ -290,6 +312,43 @@ def stops_at_the_first_end(next_word):
             heapq.heappush(waiting, (cost - math.log(p), (*words, word)))
             if p > 0.5:
                 break
+
+
+def best_first(next_word, cost, ask=1):
+    """A heap by a cost of one's own: of −log P, the last word's p, and the length."""
+    waiting = [(0.0, 0.0, ())]
+    while True:
+        _, total, words = heapq.heappop(waiting)
+        if words and words[-1] == "END":
+            return total, words
+        for word, p in [next_word(words) for _ in range(ask)][0].items():
+            longer = total - math.log(p)
+            heapq.heappush(waiting, (cost(longer, p, len(words) + 1), longer, (*words, word)))
+
+
+@wrong("09.5", "you take out the least probable beginning")
+def by_log_p(next_word):
+    return best_first(next_word, lambda total, p, length: -total)[1]
+
+
+@wrong("09.5", "you divide by the length")
+def by_mean_log_p(next_word):
+    return best_first(next_word, lambda total, p, length: total / length)[1]
+
+
+@wrong("09.5", "you go by the last word alone")
+def by_the_last_word(next_word):
+    return best_first(next_word, lambda total, p, length: -p)[1]
+
+
+@wrong("09.5", "you ask the same question twice")
+def asks_twice(next_word):
+    return best_first(next_word, lambda total, p, length: total, ask=2)[1]
+
+
+@wrong("09.5", "and nothing else; yours is (")
+def with_its_cost(next_word):
+    return best_first(next_word, lambda total, p, length: total)
 
 
 @wrong("09.5", 'ends with "END"')

@@ -56,6 +56,29 @@ def one_minus_epsilon_for_the_right_one(logits, labels, smoothing):
     return ((-(targets * log_p).sum(dim=-1) * real).sum(dim=1) / real.sum(dim=1)).mean()
 
 
+def smoothed_by(right, every):
+    """A loss with weights of one's own for log p of the right word, and for the sum over all words."""
+
+    def loss(logits, labels, smoothing):
+        log_p, real = logits.log_softmax(dim=-1), labels >= 0
+        chosen = log_p.gather(2, labels.clamp(min=0).unsqueeze(2)).squeeze(2)
+        losses = -right(smoothing, logits.size(2)) * chosen - every(smoothing, logits.size(2)) * log_p.sum(dim=-1)
+        return ((losses * real).sum(dim=1) / real.sum(dim=1)).mean()
+
+    return loss
+
+
+wrong("10.2", "each word gets ε", smoothed_by(lambda e, v: 1 - e, lambda e, v: e))
+wrong("10.2", "keeps all of its 1", smoothed_by(lambda e, v: 1, lambda e, v: e / v))
+wrong("10.2", "exchanged: the right word", smoothed_by(lambda e, v: e, lambda e, v: (1 - e) / v))
+wrong("10.2", "your targets sum to less than 1", smoothed_by(lambda e, v: 1 - e - e / v, lambda e, v: e / v))
+
+
+@wrong("10.2", "one loss a document")
+def not_averaged(logits, labels, smoothing):
+    return token_losses(logits, labels, smoothing).sum(dim=1) / (labels >= 0).sum(dim=1)
+
+
 @wrong("10.2", "smoothing has no effect")
 def forgets_smoothing(logits, labels, smoothing):
     return (token_losses(logits, labels, 0.0).sum(dim=1) / (labels >= 0).sum(dim=1)).mean()
@@ -262,6 +285,38 @@ def rates_the_wrong_way_round(model, batches):
     return loop(model, batches, encoder=1e-2, others=1e-3)
 
 
+def shifted(read, target=lambda labels: labels, rate=noam):
+    """The loop with a shift of one's own."""
+
+    def train(model, batches):
+        encoder = [p for name, p in model.named_parameters() if name.startswith("encoder.")]
+        others = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
+        optimizer = torch.optim.Adam([{"params": encoder, "peak": 1e-3}, {"params": others, "peak": 1e-2}])
+        losses = []
+        for step, (document, labels) in enumerate(batches, start=1):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(step, group["peak"] * 20**0.5, 20)
+            loss = F.cross_entropy(model(document, read(labels.clamp(min=0))).mT, target(labels))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return losses
+
+    return train
+
+
+def behind_start(words):
+    return F.pad(words, (1, 0), value=START)[:, :-1]
+
+
+wrong("10.4", "`roll` brings the last word round", shifted(lambda words: words.roll(1, dims=1)))
+wrong("10.4", "your shift goes to the left", shifted(lambda words: F.pad(words[:, 1:], (0, 1))))
+wrong("10.4", "first word is never predicted", shifted(lambda words: words[:, :-1], lambda labels: labels[:, 1:]))
+wrong("10.4", "the rates are the peaks all the time", shifted(behind_start, rate=lambda step, lr, warmup: lr / 20**0.5))
+right("10.4", shifted(behind_start))
+
+
 @wrong("10.4", "it is START, 1")
 def begins_with_padding(model, batches):
     return loop(model, batches, first=0)
@@ -294,6 +349,9 @@ wrong("10.5", "truth: that is its ROUGE-2", (100, 56.74, 200))
 wrong("10.5", "truth: that is its ROUGE-L", (100, 63.55, 200))
 wrong("10.5", "that is the lie's", (100, 100, 200))
 wrong("10.5", "the *higher* ROUGE-2", (100, 86.97, 0))
+wrong("10.5", "sees no order", (33, 86.97, 200))
+wrong("10.5", "by how much on average", (100, 86.97, 22.3056))
+wrong("10.5", "that is the lies' mean ROUGE-2", (100, 86.97, 79.0417))
 wrong("10.5", "not percent", (100, 86.97, 100))
 wrong("10.5", "3 numbers are wanted", (100, 86.97))
 right("10.5", [100.0, torch.tensor(87.0), 200])
