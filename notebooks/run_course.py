@@ -49,6 +49,7 @@ def main() -> int:
                 notebook,
                 timeout=None,
                 coalesce_streams=True,  # a progress bar becomes its last state
+                record_timing=False,
                 resources={"metadata": {"path": str(HERE)}},
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its warnings would break the line
             ).execute()
