@@ -1,7 +1,8 @@
 """What every model must beat: lead, random, TextRank, and the ceiling it cannot pass (notebook 04).
 
-Each takes a document (a list of sentences) and returns the indices of the chosen ones, sorted.
-The ceiling is ``bertsum_lite.oracle.greedy_oracle``.
+Each takes a document (a list of sentences) and returns the indices of the chosen ones, sorted;
+``centrality`` gives every sentence a number, for a model to weigh. The ceiling is
+``bertsum_lite.oracle.greedy_oracle``.
 """
 
 import math
@@ -39,3 +40,17 @@ def textrank(document: Sequence[str], k: int = 3) -> list[int]:
             graph.add_edge(i, j, weight=shared / length)
     ranks = networkx.pagerank(graph, max_iter=1000) if document else {}
     return sorted(sorted(ranks, key=lambda i: (-ranks[i], i))[:k])
+
+
+def centrality(document: Sequence[str]) -> list[float]:
+    """How much of each sentence the others say too: its mean ROUGE-1 F, on sets of stems, with each of them, 0 to 1.
+
+    Degree centrality, as LexRank has it (Erkan & Radev 2004, section 3.1), with ROUGE for the cosine.
+    """
+    words = [set(tokenize(sentence, stem=True)) for sentence in document]
+    sums = [0.0] * len(document)
+    for i, j in combinations(range(len(document)), 2):
+        f1 = 2 * len(words[i] & words[j]) / max(len(words[i]) + len(words[j]), 1)
+        sums[i] += f1
+        sums[j] += f1
+    return [total / max(len(document) - 1, 1) for total in sums]

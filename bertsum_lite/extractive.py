@@ -11,6 +11,7 @@ from transformers import PretrainedConfig
 from transformers.utils import ModelOutput
 
 from bertsum_lite import oracle
+from bertsum_lite.baselines import centrality
 from bertsum_lite.encoding import (
     PADDING,
     Window,
@@ -42,6 +43,8 @@ class ExtractiveConfig(PretrainedConfig):
             a third of the training time.
         window: tokens the encoder reads at once, at training and at inference.
         k: how many sentences ``summarize`` chooses unless it is told otherwise.
+        centrality: weight of ``baselines.centrality`` beside the logits, when scoring. It helps where one
+            sentence must stand for the whole document; several central ones repeat each other.
         language: for sentence splitting in ``summarize``.
     """
 
@@ -61,6 +64,7 @@ class ExtractiveConfig(PretrainedConfig):
         encoder_dropout: float = 0.0,
         window: int = 512,
         k: int = 3,
+        centrality: float = 0.0,
         language: str = "en",
         **kwargs,
     ):
@@ -80,6 +84,7 @@ class ExtractiveConfig(PretrainedConfig):
         self.encoder_dropout = encoder_dropout
         self.window = window
         self.k = k
+        self.centrality = centrality
         self.language = language
         super().__init__(**kwargs)
 
@@ -224,8 +229,11 @@ class ExtractiveSummarizer(BertsumModel):
                 sums[number][own] += row[: window.sentences]
                 counts[number][own] += 1
         self.train(was_training)
+        logits = [total / count for total, count in zip(sums, counts)]
+        if weight := self.config.centrality:
+            logits = [own + weight * torch.tensor(centrality(document)) for own, document in zip(logits, documents)]
         squash = torch.sigmoid if self.config.loss == "bce" else lambda logits: logits.softmax(dim=-1)
-        return [squash(total / count).tolist() for total, count in zip(sums, counts)]
+        return [squash(own).tolist() for own in logits]
 
     def extract(
         self,

@@ -187,6 +187,17 @@ def test_train_writes_model_history_and_refuses_to_overwrite(trained, capsys):
     assert "is there already" in err
 
 
+def test_centrality_counts_where_a_summary_is_one_sentence_but_not_in_the_paper(trained, tiny_encoder, capsys):
+    def weight(folder):
+        return json.loads((folder / "model" / "config.json").read_text())["centrality"]
+
+    assert weight(trained / "run") == cli.CENTRALITY
+    for name, options in (("two", ["--k", 2]), ("paper", ["--paper"])):
+        folder = trained / name
+        assert run(capsys, "train", "--data", trained, "--output", folder, "--encoder", tiny_encoder, *options)[0] == 0
+        assert weight(folder) == 0
+
+
 def test_evaluate_prints_every_system(trained, capsys):
     code, out, _ = run(capsys, "evaluate", "--model", trained / "run" / "model", "--data", trained, "--json")
     scores = json.loads(out)

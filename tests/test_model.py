@@ -355,9 +355,23 @@ def test_order_is_restored_and_every_sentence_scored(tiny, records, loss):
         assert sum(together[0]) == pytest.approx(1, abs=1e-5)
 
 
-def test_five_thousand_sentences(tiny):
+@pytest.mark.parametrize("loss", ["bce", "listwise"])
+def test_centrality_is_added_to_the_logits(tiny, loss):
+    document = ["Red foxes run.", "Red whales swim and run.", "Trees stand."]
+    model = tiny(loss=loss)
+    without = torch.tensor(model.score_documents([document])[0])
+    model.config.centrality = 4.0
+    scores = torch.tensor(model.score_documents([document])[0])
+    expected = without.logit() if loss == "bce" else without.log()
+    expected = expected + 4 * torch.tensor([0.25, 0.25, 0.0])  # 2·2/8, halved: two others
+    expected = expected.sigmoid() if loss == "bce" else expected.softmax(dim=-1)
+    torch.testing.assert_close(scores, expected)
+
+
+@pytest.mark.parametrize("weight", [0.0, 4.0])
+def test_five_thousand_sentences(tiny, weight):
     document = [f"Sentence number {i}." for i in range(5000)]
-    model = tiny()
+    model = tiny(centrality=weight)
     assert len(model.summarize(document, k=5)) == 5
     assert len(model.score_documents([document])[0]) == 5000
 

@@ -10,7 +10,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import DefaultTokenizer
 
-from bertsum_lite.baselines import lead, random_sentences, textrank
+from bertsum_lite.baselines import centrality, lead, random_sentences, textrank
 from bertsum_lite.corpus import load_corpus
 from bertsum_lite.oracle import exhaustive_oracle, greedy_oracle, labels, sentence_scores
 from bertsum_lite.rouge import corpus_rouge, rouge, tokenize
@@ -277,6 +277,13 @@ def test_baselines_give_sorted_indices_and_survive_short_documents():
         assert choose(document, 99) == [0, 1, 2, 3]
         assert choose(["one"], 3) == [0]
         assert choose([], 3) == []
+
+
+def test_centrality_by_pencil():
+    # Stems {red, fox, run}, {blue, whale, swim}, {red, whale, swim, and, run}: 2·2/8 of the third with each.
+    document = ["Red foxes run.", "Blue whales swim.", "Red whales swim and run.", "…"]
+    assert centrality(document) == pytest.approx([0.5 / 3, 0.5 / 3, 1 / 3, 0])
+    assert (centrality(["one"]), centrality([])) == ([0.0], [])
 
 
 # selection
