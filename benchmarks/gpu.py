@@ -10,7 +10,6 @@ peak is that of a large bf16 matrix product on the same chip.
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
@@ -18,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
 from bertsum_lite.abstractive import AbstractiveConfig, AbstractiveSummarizer
-from bertsum_lite.backbone import load_backbone
+from bertsum_lite.backbone import load_backbone, quiet
 from bertsum_lite.corpus import load_corpus
 from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
 from bertsum_lite.pretrained import BertsumModel
@@ -78,9 +77,9 @@ def main() -> None:
     name = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "CPU"
     print(f"{name}: {best / 1e12:.1f} TFLOP/s in a bf16 matrix product")
     tokenizer = load_backbone()[1]
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, quiet():
         tokenizer.save_pretrained(folder)
-        BertModel(BertConfig(), add_pooling_layer=False).save_pretrained(Path(folder))
+        BertModel(BertConfig(), add_pooling_layer=False).save_pretrained(folder)
         extractive = ExtractiveSummarizer.from_encoder(folder, ExtractiveConfig.paper())
         abstractive = AbstractiveSummarizer.from_encoder(folder, AbstractiveConfig.paper())
     training(extractive, GPU.settings, updates, best)
