@@ -88,7 +88,7 @@ def main() -> None:
     with torch.autocast(DEVICE.type, torch.bfloat16):
         abstractive.write(documents[:8])  # warm up
         start = clock()
-        abstractive.write(documents, documents_per_batch=64)
+        abstractive.write(documents, tokens_per_batch=32_768)
     print(f"beam search, {abstractive.config.search}: {len(documents) / (clock() - start):.2f} documents/s")
 
 

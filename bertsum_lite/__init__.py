@@ -15,6 +15,7 @@ _PUBLIC = {
     "random_sentences": "baselines",
     "textrank": "baselines",
     "greedy_oracle": "oracle",
+    "ceiling": "oracle",
     "exhaustive_oracle": "oracle",
     "sentence_scores": "oracle",
     "load_backbone": "backbone",

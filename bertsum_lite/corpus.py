@@ -1,13 +1,8 @@
-"""Documents with summaries: bundled, from the Hub, or your own file (notebook 04).
+"""Corpora by name: bundled, from the Hub, or your own files (notebook 04); what a record is, ``records`` says."""
 
-Everywhere one record: ``{"id", "document": [sentence, …], "summary": [sentence, …]}`` and, where
-present, ``"references"`` (list of summaries), ``"title"``, ``"domain"``, ``"language"``, ``"facts"``
-(``tinynews`` only).
-"""
-
-import gzip
-import json
+import glob
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,16 +14,17 @@ from typing import TYPE_CHECKING
 import regex
 
 from bertsum_lite.baselines import lead
-from bertsum_lite.oracle import greedy_oracle, ngrams
+from bertsum_lite.oracle import ceiling, ngrams
+from bertsum_lite.records import ENDINGS, check_record, data_folder, read_records, references
 from bertsum_lite.rouge import METRICS, corpus_rouge, tokenize
 from bertsum_lite.selection import typical_length
 from bertsum_lite.sentences import UNSPACED, split_sentences
 
 if TYPE_CHECKING:
+    import pyarrow
     from datasets import Dataset
 
 BUNDLED = ("harbour", "harbour-zh", "tinynews")
-SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -78,58 +74,114 @@ HUB = {
 }
 
 
-def data_folder() -> Path:
-    """The folder of the bundled corpora: inside an installed package, or beside it in a checkout."""
-    here = Path(__file__).resolve().parent
-    return here / "data" if (here / "data").is_dir() else here.parent / "data"
-
-
 def load_corpus(
-    name_or_path: str | os.PathLike, split: str = "train", size: int | None = None, seed: int = 0
+    name_or_path: str | os.PathLike,
+    split: str = "train",
+    size: int | None = None,
+    seed: int = 0,
+    *,
+    text_column: str | None = None,
+    summary_column: str | None = None,
+    language: str = "en",
 ) -> "Dataset":
     """Load one split of a corpus as a ``datasets.Dataset`` of records.
 
     Args:
         name_or_path: a bundled name (``harbour``, ``harbour-zh``, ``tinynews``), a Hub name
-            (``cnn_dailymail``, ``xsum``, ``scitldr``, ``dialogsum``), a ``.jsonl``, ``.jsonl.gz`` or
-            ``.parquet`` file (``split`` is then not used), or a folder with ``train.jsonl`` and the like.
+            (``cnn_dailymail``, ``xsum``, ``scitldr``, ``dialogsum``), a JSONL, JSON, CSV, TSV or Parquet
+            file (``split`` is then not used), or a folder with ``train.jsonl`` and the like.
             Names are looked up first in the folder that the environment variable ``BERTSUM_DATA`` points
             to, laid out as ``scitldr/train.jsonl`` or as the Hub lays it (``allenai/scitldr/…``).
         split: ``train``, ``validation`` or ``test``; ``tinynews`` also has ``test_unseen``.
         size: the first so many documents; of ``tinynews``, as many as you like.
         seed: of ``tinynews``: another one gives other documents.
+        text_column, summary_column, language: of a file, as in ``records.read_records``.
 
     Raises:
-        ValueError: if a line is not a record (naming file and line), or there is nothing in the file.
+        ValueError: if a record of the file is not one (naming file and line), if there is none, or if a field has
+            values of several types.
         OSError: if it is neither here nor reachable, saying what to do.
     """
-    if size is not None and size < 1:
-        raise ValueError(f"size is a number of documents and must be at least 1, got {size}")
     name = str(name_or_path)
-    if name == "tinynews":
-        from datasets import Dataset
-
-        return Dataset.from_list(list(stream_corpus(name, split, size, seed)))
-    path = _find(name, split)
-    dataset = _from_file(path) if path else _from_hub(name, split, _local())
-    return dataset if size is None else dataset.select(range(min(size, len(dataset))))
+    if name in HUB and not _find(name, split):
+        _check_arguments(name, size, text_column, summary_column)
+        rows = _hub_rows(name, split)
+        rows = rows if size is None else rows.select(range(min(size, len(rows))))
+        options = {"with_indices": True, "fn_kwargs": {"name": name}, "remove_columns": rows.column_names}
+        return rows.map(_hub_record, desc=f"reading {name}", **options)  # map keeps its result on disk
+    columns = {"text_column": text_column, "summary_column": summary_column, "language": language}
+    return _dataset(list(stream_corpus(name, split, size, seed, **columns)))
 
 
 def stream_corpus(
-    name_or_path: str | os.PathLike, split: str = "train", size: int | None = None, seed: int = 0
+    name_or_path: str | os.PathLike,
+    split: str = "train",
+    size: int | None = None,
+    seed: int = 0,
+    *,
+    text_column: str | None = None,
+    summary_column: str | None = None,
+    language: str = "en",
+    summaries: bool = True,
 ) -> Iterator[dict]:
-    """The records of ``load_corpus``, one at a time: ``tinynews`` and JSONL of any length need no more memory.
+    """The records of ``load_corpus``, one at a time: a corpus of any length needs no more memory.
 
-    A line that is no record is found when it is reached. The arguments are those of ``load_corpus``.
+    A row that is no record is found when it is reached, and one beyond ``size`` never.
+    The arguments are those of ``load_corpus``; without ``summaries``, the records of a file need none.
     """
-    if str(name_or_path) == "tinynews":
+    name = str(name_or_path)
+    path = None if name == "tinynews" else _find(name, split)
+    _check_arguments(name if path is None else None, size, text_column, summary_column)
+    if name == "tinynews":
         from bertsum_lite.tinynews import generate
 
         return generate(split, size, seed)
-    path = _find(str(name_or_path), split)
-    if path and not path.name.endswith(".parquet"):
-        return islice(read_jsonl(path), size)
-    return iter(load_corpus(name_or_path, split, size))
+    if path:
+        columns = {"text_column": text_column, "summary_column": summary_column}
+        return islice(read_records(path, **columns, language=language, summaries=summaries), size)
+    return (_hub_record(row, index, name) for index, row in enumerate(islice(_hub_rows(name, split), size)))
+
+
+def _check_arguments(name: str | None, size: int | None, text_column: str | None, summary_column: str | None) -> None:
+    """``name`` is None for a file."""
+    if size is not None and size < 1:
+        raise ValueError(f"size is a number of documents and must be at least 1, got {size}")
+    if name and (text_column or summary_column):
+        raise ValueError(f"--text-column and --summary-column are for files; the columns of {name} are known")
+
+
+def _dataset(records: list[dict]) -> "Dataset":
+    """A dataset with all fields of all records; None where a record lacks one."""
+    import pyarrow
+    from datasets import Dataset
+    from datasets.table import InMemoryTable
+
+    fields = dict.fromkeys(field for record in records for field in record)
+    return Dataset(InMemoryTable(pyarrow.table({field: _column(field, records) for field in fields})))
+
+
+def _column(field: str, records: list[dict]) -> "pyarrow.Array":
+    """One field of all records; a ``ValueError`` names two places where they differ in type."""
+    import pyarrow
+
+    values = [record.get(field) for record in records]
+
+    def fails(count: int) -> Exception | None:
+        """Why the first ``count`` values do not go into one column."""
+        try:
+            pyarrow.array(values[:count])
+        except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError) as error:
+            return error
+        return None
+
+    if error := fails(len(values)):
+        last = bisect_left(range(len(values)), True, key=lambda index: bool(fails(index + 1)))
+        first = next(index for index, value in enumerate(values) if value is not None)
+        places = [f"{values[i]!r:.60} in record {records[i]['id']!r}" for i in sorted({first, last})]
+        raise ValueError(
+            f"a Dataset cannot hold the field {field!r}, {' and '.join(places)}: {error}; give it one type or remove it"
+        ) from error
+    return pyarrow.array(values)
 
 
 def _local() -> Path | None:
@@ -154,81 +206,14 @@ def _find(name: str, split: str) -> Path | None:
 
 
 def _split_file(folder: Path, split: str) -> Path:
-    for suffix in SUFFIXES:
-        if (folder / f"{split}{suffix}").is_file():
-            return folder / f"{split}{suffix}"
+    files = [folder / f"{split}{ending}" for ending in ENDINGS if (folder / f"{split}{ending}").is_file()]
+    if len(files) > 1:
+        names = " and ".join(file.name for file in files)
+        raise ValueError(f"{folder} holds {names}: remove all but one, or give the path of the one that you mean")
+    if files:
+        return files[0]
     there = ", ".join(sorted(file.name for file in folder.iterdir())) if folder.is_dir() else "nothing"
-    raise FileNotFoundError(f"no {split}.jsonl, {split}.jsonl.gz or {split}.parquet in {folder}; it holds {there}")
-
-
-def _from_file(path: Path) -> "Dataset":
-    from datasets import Dataset, disable_progress_bars
-
-    disable_progress_bars()
-    if path.name.endswith(".parquet"):
-        dataset = Dataset.from_parquet(str(path))
-        for number, row in enumerate(dataset, start=1):
-            check_record(row, f"{path}, row {number}")
-        return dataset
-    return Dataset.from_list(list(read_jsonl(path)))
-
-
-def read_jsonl(path: Path) -> Iterator[dict]:
-    """Yield the records of a JSONL file, plain or gzipped; a BOM and Windows line ends are fine.
-
-    A record without an ``id`` gets its line number.
-
-    Raises:
-        ValueError: naming file and line, if a line is not UTF-8, not JSON, or not a record, or if there is none.
-    """
-    empty = True
-    opener = gzip.open if path.name.endswith(".gz") else open
-    with opener(path, "rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            where = f"{path}, line {number}"
-            try:
-                line = raw.decode("utf-8-sig").strip()
-                record = json.loads(line) if line else None
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from error
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
-            if record is None:
-                continue
-            check_record(record, where)
-            empty = False
-            yield {"id": str(number), **record}
-    if empty:
-        raise ValueError(f"{path} holds no records: it is empty or has blank lines only")
-
-
-def check_record(record: dict, where: str) -> None:
-    """Raise a ``ValueError`` that names ``where`` unless ``record`` has the course's format."""
-    if not isinstance(record, dict):
-        raise ValueError(f'{where}: want an object like {{"document": […], "summary": […]}}, got {record!r:.60}')
-    for field in ("document", "summary"):
-        if field not in record:
-            raise ValueError(f"{where}: the field {field!r} is missing; there are {', '.join(record) or 'none'}")
-        _check_sentences(record[field], f"{where}: {field!r}")
-    if record.get("references") is not None:
-        if not isinstance(record["references"], list) or not record["references"]:
-            raise ValueError(f"{where}: 'references' must be a list of summaries, each a list of sentences")
-        for reference in record["references"]:
-            _check_sentences(reference, f"{where}: a reference")
-
-
-def _check_sentences(value: object, what: str) -> None:
-    if isinstance(value, str):
-        raise ValueError(f"{what} is one string; make it a list of sentences with bertsum_lite.split_sentences")
-    if not isinstance(value, list) or not all(isinstance(sentence, str) for sentence in value):
-        raise ValueError(f"{what} must be a list of sentences (strings), got {value!r:.60}")
-    if not any(sentence.strip() for sentence in value):
-        raise ValueError(f"{what} has no sentence with any text")
-
-
-def references(record: dict) -> list[list[str]]:
-    """A record's reference summaries: ``references`` where it has them, else its one ``summary``."""
-    return record.get("references") or [record["summary"]]
+    raise FileNotFoundError(f"no {split}.jsonl, {split}.csv or the like in {folder}; it holds {there}")
 
 
 def describe(
@@ -238,7 +223,7 @@ def describe(
 
     Means over documents: sentences, words, words of the summary, compression (words to summary
     words), share of the summary's bigrams that the document lacks (%), ROUGE-1/2/L of the first
-    ``k`` sentences and of the greedy oracle's ``k``.
+    ``k`` sentences and of the best ``k`` that greedy search finds for any of the references.
 
     Args:
         k: default: as many average sentences as make an average summary.
@@ -278,7 +263,7 @@ def _describe(records: list[dict], domain: str, k: int | None) -> dict:
         "novel %": 100 * fmean(map(novel_bigrams, documents, summaries)),
         "k": k,
         "lead": score([lead(document, k) for document in documents]),
-        "oracle": score([greedy_oracle(d, s, k) for d, s in zip(documents, summaries)]),
+        "oracle": score([ceiling(record["document"], references(record), k) for record in records]),
     }
 
 
@@ -294,20 +279,29 @@ def novel_bigrams(document: Sequence[str], summary: Sequence[str]) -> float:
     return len(own - known) / max(len(own), 1)
 
 
-def _from_hub(name: str, split: str, local: Path | None) -> "Dataset":
+def _hub_rows(name: str, split: str) -> "Dataset":
+    """A split as the Hub has it."""
     from datasets import load_dataset
 
-    corpus = HUB[name]
-    source, revision = corpus.repository, corpus.revision
-    if local and (local / source).is_dir():
-        source, revision = str(local / source), None
+    corpus, local = HUB[name], _local()
+    pattern = corpus.files.format(split=split)
     try:
-        files = {split: corpus.files.format(split=split)}
-        rows = load_dataset(source, revision=revision, data_files=files, split=split)
+        if local and (local / corpus.repository).is_dir():
+            files = [glob.escape(str(file)) for file in sorted((local / corpus.repository).glob(pattern))]
+            if not files:
+                raise FileNotFoundError(f"there is no {pattern} in {local / corpus.repository}")
+            kind = "csv" if pattern.endswith(".csv") else "parquet"
+            return load_dataset(kind, data_files={split: files}, split=split)
+        return load_dataset(corpus.repository, revision=corpus.revision, data_files={split: pattern}, split=split)
     except (OSError, ValueError) as error:  # datasets raises either when it cannot reach the Hub
         raise OSError(
             f"could not load {name} ({corpus.repository} at {corpus.revision}): {error}\n"
             f"Without a network, put its files under $BERTSUM_DATA/{name}/{split}.jsonl "
             f"or $BERTSUM_DATA/{corpus.repository}/"
         ) from error
-    return rows.map(corpus.record, remove_columns=rows.column_names, desc=f"reading {name}")
+
+
+def _hub_record(row: dict, index: int, name: str) -> dict:
+    record = HUB[name].record(row)
+    check_record(record, f"{name}, row {index + 1}")
+    return record

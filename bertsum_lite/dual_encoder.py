@@ -14,7 +14,7 @@ from transformers import BertConfig, BertModel, PretrainedConfig
 from transformers.utils import ModelOutput
 
 from bertsum_lite.backbone import MINILM
-from bertsum_lite.encoding import PADDING, Window, collate, encode_sentences, token_batches, windows
+from bertsum_lite.encoding import PADDING, Window, collate, first_windows, token_batches
 from bertsum_lite.pretrained import BertsumModel
 
 
@@ -115,7 +115,7 @@ class DualEncoder(BertsumModel):
 
     def window(self, sentences: Sequence[str]) -> Window:
         """The first window of a document or a summary."""
-        return windows(encode_sentences(sentences, self.tokenizer, self.config.window), self.config.window)[0]
+        return first_windows([sentences], self.tokenizer, self.config.window)[0]
 
     def examples(self, records: Sequence[dict]) -> list[DualPair]:
         """Training examples.
@@ -125,7 +125,9 @@ class DualEncoder(BertsumModel):
         """
         if len(records) < 2:
             raise ValueError(f"want at least two documents to tell apart, got {len(records)}")
-        return [DualPair(self.window(r["document"]), self.window(r["summary"])) for r in records]
+        sides = ([record[field] for record in records] for field in ("document", "summary"))
+        read = (first_windows(side, self.tokenizer, self.config.window, [r["id"] for r in records]) for side in sides)
+        return [DualPair(document, summary) for document, summary in zip(*read)]
 
     def collate(self, examples: Sequence[DualPair]) -> dict[str, Tensor]:
         """Make a batch of examples, for ``train``.
@@ -144,7 +146,7 @@ class DualEncoder(BertsumModel):
     @torch.inference_mode()
     def embed(self, texts: Sequence[Sequence[str]], summaries: bool = False, tokens_per_batch: int = 4096) -> Tensor:
         """Vectors (texts, hidden) of documents, or of summaries, in the order given."""
-        read = [self.window(text) for text in texts]
+        read = first_windows(texts, self.tokenizer, self.config.window)
         result = torch.empty(len(read), self.encoder.config.hidden_size)
         was_training = self.training
         self.eval()

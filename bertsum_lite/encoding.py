@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from bertsum_lite.sentences import clean
+from bertsum_lite.sentences import clean, split_sentences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -47,6 +47,43 @@ class Window:
         return len(self.input_ids)
 
 
+def document_from(text: str | Sequence[str], language: str = "en") -> list[str]:
+    """The sentences of one raw text, or of one document that is a list of sentences already.
+
+    Raises:
+        TypeError: if it is neither, or a list of whole texts; says what to call.
+        ValueError: if there is no text.
+    """
+    if isinstance(text, str):
+        sentences = split_sentences(text, language)
+    elif isinstance(text, Sequence) and not isinstance(text, bytes) and all(isinstance(part, str) for part in text):
+        sentences = list(text)
+        if sentences and (parts := sum(len(split_sentences(s, language)) for s in sentences)) >= 2 * len(sentences):
+            raise TypeError(
+                f"a list of {len(sentences)} strings with {parts} sentences looks like a list of texts: call "
+                "summarize_many(texts) for several texts, or summarize(text) with one string"
+            )
+    else:
+        cure = "; decode it first: text.decode('utf-8')" if isinstance(text, bytes) else ""
+        raise TypeError(f"want one text (a string) or a list of its sentences, got {type(text).__name__}{cure}")
+    if not any(map(clean, sentences)):
+        raise ValueError("the text is empty: there is nothing to summarize")
+    return sentences
+
+
+def documents_from(texts: Sequence[str | Sequence[str]], language: str = "en") -> list[list[str]]:
+    """``document_from`` for each of many texts; an error names the text, counted from 1."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+        raise TypeError(f"want a list of texts, got {type(texts).__name__}; summarize(text) takes one")
+    documents = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            documents.append(document_from(text, language))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"text {number}: {error}") from error
+    return documents
+
+
 def encode_sentences(
     sentences: Sequence[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> list[list[int]]:
@@ -69,6 +106,41 @@ def encode_sentences(
             f"a sentence of {longest} tokens is longer than the encoder's window and was cut to {room}", stacklevel=2
         )
     return [[tokenizer.cls_token_id, *row[:room], tokenizer.sep_token_id] for row in rows]
+
+
+def encode_documents(
+    documents: Sequence[Sequence[str]],
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    ids: Sequence[str] | None = None,
+) -> list[list[list[int]]]:
+    """``encode_sentences`` of many documents, with one warning for all that is cut.
+
+    Args:
+        ids: the names of the documents, for messages; default: their numbers, counted from 1.
+
+    Raises:
+        ValueError: if a document has no sentence with any text, naming it.
+    """
+    result, cut = [], []
+    for name, document in zip(ids or range(1, len(documents) + 1), documents):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                result.append(encode_sentences(document, tokenizer, max_length))
+            except ValueError as error:
+                raise ValueError(f"document {name}: {error}") from error
+        if caught:
+            lengths = [len(tokenizer.tokenize(clean(sentence), verbose=False)) for sentence in document]
+            cut.append((max(lengths), name))
+    if cut:
+        longest, name = max(cut)
+        warnings.warn(
+            f"{len(cut)} of {len(documents)} documents have a sentence longer than the encoder's window, which was cut "
+            f"to {max_length - 2} tokens; the longest, of {longest} tokens, is in document {name}",
+            stacklevel=1,
+        )
+    return result
 
 
 def windows(pieces: Sequence[Sequence[int]], max_length: int) -> list[Window]:
@@ -103,6 +175,16 @@ def windows(pieces: Sequence[Sequence[int]], max_length: int) -> list[Window]:
             next_start -= 1
         start = next_start
     return result
+
+
+def first_windows(
+    documents: Sequence[Sequence[str]],
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    ids: Sequence[str] | None = None,
+) -> list[Window]:
+    """The first window of each document; ``ids`` and errors as in ``encode_documents``."""
+    return [windows(pieces, max_length)[0] for pieces in encode_documents(documents, tokenizer, max_length, ids)]
 
 
 def interval_segments(sentence_ids: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """BERTSUM that extracts: a pre-trained encoder, a few layers between sentences, one score each (notebook 07)."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,14 +17,17 @@ from bertsum_lite.encoding import (
     PADDING,
     Window,
     collate,
-    encode_sentences,
+    document_from,
+    documents_from,
+    encode_documents,
     token_batches,
     windows,
 )
 from bertsum_lite.layers import EncoderLayer, sinusoidal_positions
 from bertsum_lite.pretrained import BertsumModel
+from bertsum_lite.rouge import tokenize
 from bertsum_lite.selection import select
-from bertsum_lite.sentences import split_sentences
+from bertsum_lite.sentences import clean
 
 
 class ExtractiveConfig(PretrainedConfig):
@@ -103,6 +107,16 @@ class ExtractiveOutput(ModelOutput):
     logits: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class ScoredSentence:
+    """A sentence of a text, its score, and where it stands: ``text[start:end]``, counted in characters."""
+
+    text: str
+    score: float
+    start: int
+    end: int
+
+
 class ExtractiveSummarizer(BertsumModel):
     """Scores every sentence of a document and chooses the best.
 
@@ -119,7 +133,7 @@ class ExtractiveSummarizer(BertsumModel):
             for _ in range(config.inter_sentence_layers)
         )
         self.norm = nn.LayerNorm(hidden)
-        self.score = nn.Linear(hidden, 1)
+        self.classifier = nn.Linear(hidden, 1)
         self.post_init()
 
     # The model, in five steps -------------------------------------------------------------------
@@ -150,7 +164,7 @@ class ExtractiveSummarizer(BertsumModel):
             x = x + sinusoidal_positions(x.size(1), x.size(2), x.device).to(x.dtype)
         for layer in self.layers:
             x = layer(x, mask[:, None, None, :])  # mask: (batch, heads, query, key)
-        logits = self.score(self.norm(x)).squeeze(-1)  # (batch, sentences)
+        logits = self.classifier(self.norm(x)).squeeze(-1)  # (batch, sentences)
         loss = None if labels is None else self.loss(logits.float(), labels, mask)
         return ExtractiveOutput(loss=loss, logits=logits)
 
@@ -172,9 +186,9 @@ class ExtractiveSummarizer(BertsumModel):
             ValueError: if nothing is left to train on; says why.
         """
         make = oracle.labels if self.config.loss == "bce" else oracle.sentence_scores
+        documents, ids = [record["document"] for record in records], [record["id"] for record in records]
         result = []
-        for record in records:
-            pieces = encode_sentences(record["document"], self.tokenizer, self.config.window)
+        for record, pieces in zip(records, encode_documents(documents, self.tokenizer, self.config.window, ids)):
             values = make(record["document"], record["summary"])
             if not any(values):
                 continue  # no sentence shares a word with the summary: nothing to learn
@@ -198,6 +212,7 @@ class ExtractiveSummarizer(BertsumModel):
         documents: Sequence[Sequence[str]],
         tokens_per_batch: int = 4096,
         progress: Callable[[list], list] = lambda batches: batches,
+        ids: Sequence[str] | None = None,
     ) -> list[list[float]]:
         """One score for every sentence of every document, however long, in the order given.
 
@@ -205,17 +220,14 @@ class ExtractiveSummarizer(BertsumModel):
         A sentence that two windows hold gets the mean of its two logits.
 
         Args:
+            tokens_per_batch: padded tokens that one forward pass holds; set it by memory.
             progress: wraps the list of batches, for a progress bar (``tqdm``).
+            ids: the documents' names, for messages; default: their numbers, counted from 1.
         """
         if self.tokenizer is None:
             raise ValueError("this model has no tokenizer; make it with from_encoder or from_pretrained")
-        encoded = []
-        for number, document in enumerate(documents):
-            try:
-                pieces = encode_sentences(document, self.tokenizer, self.config.window)
-            except ValueError as error:
-                raise ValueError(f"document {number + 1}: {error}") from error
-            encoded += [(number, window) for window in windows(pieces, self.config.window)]
+        pieces = encode_documents(documents, self.tokenizer, self.config.window, ids)
+        encoded = [(number, window) for number, own in enumerate(pieces) for window in windows(own, self.config.window)]
         sums = [torch.zeros(len(document)) for document in documents]
         counts = [torch.zeros(len(document)) for document in documents]
         was_training = self.training
@@ -240,28 +252,93 @@ class ExtractiveSummarizer(BertsumModel):
         documents: Sequence[Sequence[str]],
         k: int | None = None,
         words: int | None = None,
+        ratio: float | None = None,
         threshold: float | None = None,
         block_trigrams: bool = True,
         **scoring,
     ) -> list[list[int]]:
-        """Indices of the chosen sentences of each document; see ``bertsum_lite.selection.select``."""
-        k = self.config.k if k is None and words is None else k
-        scores = self.score_documents(documents, **scoring)
-        return [
-            select(document, row, len(document) if k is None else k, words, threshold, block_trigrams)
-            for document, row in zip(documents, scores)
-        ]
-
-    def summarize(self, text: str | Sequence[str], **choice) -> list[str]:
-        """Summarize one raw text (or list of sentences): its chosen sentences, in their order.
+        """Indices of the chosen sentences of each document.
 
         Args:
-            choice: ``k``, ``words``, ``threshold``, ``block_trigrams`` as in ``extract``.
+            k, words, threshold, block_trigrams: see ``bertsum_lite.selection.select``. Where neither ``k``
+                nor another limit is given, ``config.k`` sentences are chosen.
+            ratio: at most this share of the document's words, above 0 and up to 1.
+            scoring: as in ``score_documents``.
+
+        Warns where a document has fewer than ``k`` sentences that do not repeat each other.
+        """
+        scores = self.score_documents(documents, **scoring)
+        return self.choose(documents, scores, k, words, ratio, threshold, block_trigrams)
+
+    def choose(
+        self,
+        documents: Sequence[Sequence[str]],
+        scores: Sequence[Sequence[float]],
+        k: int | None = None,
+        words: int | None = None,
+        ratio: float | None = None,
+        threshold: float | None = None,
+        block_trigrams: bool = True,
+    ) -> list[list[int]]:
+        """``extract``, where the scores are known."""
+        if ratio is not None and not 0 < ratio <= 1:
+            raise ValueError(f"the ratio is a share of the text's words, above 0 and up to 1, got {ratio}")
+        limited = not (words is ratio is threshold is None)
+        k = self.config.k if k is None and not limited else k
+        chosen = []
+        for document, row in zip(documents, scores):
+            budget = words
+            if ratio is not None:
+                share = max(1, round(ratio * len(tokenize(" ".join(document)))))
+                budget = share if words is None else min(words, share)
+            chosen.append(select(document, row, len(document) if k is None else k, budget, threshold, block_trigrams))
+        short = [len(row) for document, row in zip(documents, chosen) if len(row) < min(k or 0, len(document))]
+        if short and not limited:
+            warnings.warn(
+                f"{len(short)} of {len(documents)} documents have fewer than {k} sentences that do not repeat each "
+                f"other (the first has {short[0]}); block_trigrams=False, or --no-blocking, allows repetitions",
+                stacklevel=1,
+            )
+        return chosen
+
+    def summarize(self, text: str | Sequence[str], **choice) -> list[str]:
+        """Summarize one raw text (or the list of its sentences): its chosen sentences, in their order.
+
+        Args:
+            choice: ``k``, ``words``, ``ratio``, ``threshold``, ``block_trigrams`` as in ``extract``.
 
         Raises:
-            ValueError: if there is no text.
+            TypeError: if it is no text; a list of texts is for ``summarize_many``.
+            ValueError: if there is no text in it.
         """
-        sentences = split_sentences(text, self.config.language) if isinstance(text, str) else list(text)
-        if not sentences:
-            raise ValueError("the text is empty: there is nothing to summarize")
-        return [sentences[i] for i in self.extract([sentences], **choice)[0]]
+        return self._summaries([document_from(text, self.config.language)], choice)[0]
+
+    def summarize_many(self, texts: Sequence[str | Sequence[str]], **choice) -> list[list[str]]:
+        """``summarize`` for many texts at once, in batches, in the order given; ``progress`` as in ``score_documents``.
+
+        Raises:
+            TypeError, ValueError: as ``summarize``, naming the text, counted from 1.
+        """
+        return self._summaries(documents_from(texts, self.config.language), choice)
+
+    def _summaries(self, documents: list[list[str]], choice: dict) -> list[list[str]]:
+        return [[document[i] for i in row] for document, row in zip(documents, self.extract(documents, **choice))]
+
+    def score(self, text: str) -> list[ScoredSentence]:
+        """Every sentence of a raw text with its score, and its place in the text, in their order.
+
+        With ``bce`` a score is a probability; with ``listwise`` the scores of a text sum to 1.
+
+        Raises:
+            TypeError, ValueError: as ``summarize``.
+        """
+        from bertsum_lite.sentences import split_spans
+
+        if not isinstance(text, str):
+            raise TypeError(f"score wants one text, as a string, got {type(text).__name__}")
+        spans = split_spans(text, self.config.language)
+        if not spans:
+            raise ValueError("the text is empty: there is nothing to score")
+        sentences = [clean(text[start:end]) for start, end in spans]
+        (scores,) = self.score_documents([sentences])
+        return [ScoredSentence(s, score, *span) for s, score, span in zip(sentences, scores, spans)]

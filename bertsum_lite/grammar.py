@@ -14,7 +14,7 @@ from string import Formatter
 
 import tomli
 
-from bertsum_lite.corpus import data_folder
+from bertsum_lite.records import data_folder
 from bertsum_lite.rouge import tokenize
 
 HELD_OUT = 5  # every fifth name is kept for the split ``test_unseen``

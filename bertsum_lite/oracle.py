@@ -11,7 +11,7 @@ from math import comb
 
 import numpy as np
 
-from bertsum_lite.rouge import tokenize
+from bertsum_lite.rouge import rouge, tokenize
 
 Grams = set[str] | set[tuple[str, str]]  # of n = 1, words; of n = 2, pairs
 
@@ -61,6 +61,16 @@ def greedy_oracle(document: Sequence[str], summary: Sequence[str], max_sentences
         pairs.take(winner)
         chosen.append(winner)
     return chosen
+
+
+def ceiling(document: Sequence[str], references: Sequence[Sequence[str]], max_sentences: int = 3) -> list[int]:
+    """Sorted indices of the best extract that greedy search finds, whichever reference it is measured against.
+
+    The score takes the best of several references, so a ceiling must look at all of them: search once per
+    reference, and keep the extract with the best ROUGE-1.
+    """
+    extracts = [sorted(greedy_oracle(document, reference, max_sentences)) for reference in references]
+    return max(extracts, key=lambda extract: rouge([document[i] for i in extract], references)["rouge1"])
 
 
 class _Extract:

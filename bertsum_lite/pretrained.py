@@ -11,9 +11,11 @@ from transformers import AutoTokenizer, BertConfig, BertModel, PretrainedConfig,
 
 from bertsum_lite.backbone import MINILM, load_backbone, quiet
 from bertsum_lite.encoding import PADDING, interval_segments
-from bertsum_lite.storage import check_folder, new_folder
+from bertsum_lite.storage import finish, new_folder, reading, sha256
 
 Model = TypeVar("Model", bound="BertsumModel")
+# What says where and how to look on the Hub, for weights, configuration and tokenizer alike.
+HUB = ("token", "revision", "cache_dir", "local_files_only", "force_download")
 
 
 class BertsumModel(PreTrainedModel):
@@ -32,17 +34,23 @@ class BertsumModel(PreTrainedModel):
 
     @classmethod
     def from_encoder(
-        cls: type[Model], name: str = MINILM, config: PretrainedConfig | None = None, layers: int | None = None
+        cls: type[Model],
+        name: str = MINILM,
+        config: PretrainedConfig | None = None,
+        layers: int | None = None,
+        **hub,
     ) -> Model:
         """A pre-trained encoder under parts that still know nothing (``torch.manual_seed`` decides them).
 
         Args:
             name: as ``bertsum_lite.backbone.load_backbone`` takes it; the folder of a trained model of
                 ours gives that model's encoder.
-            config: its ``encoder`` is filled in here.
+            config: its ``encoder`` and ``initialized_from`` are filled in here. The latter is ``name``, or
+                for a folder the SHA-256 digest of its weights.
             layers: of the encoder, counted from below, to keep; None: all.
+            hub: ``revision`` and ``token``, for ``load_backbone``.
         """
-        encoder, tokenizer = load_backbone(name)
+        encoder, tokenizer = load_backbone(name, **hub)
         if layers is not None:
             if not 1 <= layers <= encoder.config.num_hidden_layers:
                 raise ValueError(f"{name} has {encoder.config.num_hidden_layers} layers, cannot keep {layers}")
@@ -51,6 +59,7 @@ class BertsumModel(PreTrainedModel):
         config = config or cls.config_class()
         encoder.config.hidden_dropout_prob = encoder.config.attention_probs_dropout_prob = config.encoder_dropout
         config.encoder = {k: v for k, v in encoder.config.to_diff_dict().items() if k != "_name_or_path"}
+        config.initialized_from = _origin(name, hub.get("revision"))
         if config.window > encoder.config.max_position_embeddings:
             raise ValueError(
                 f"window {config.window} is more than the {encoder.config.max_position_embeddings} "
@@ -90,14 +99,17 @@ class BertsumModel(PreTrainedModel):
     def from_pretrained(cls: type[Model], name: str | os.PathLike, **kwargs) -> Model:
         """Load a trained model and its tokenizer from a folder or the Hub.
 
+        Args:
+            kwargs: as transformers takes them: ``dtype`` for the weights; ``token``, ``revision``, ``cache_dir``
+                and ``local_files_only`` for the Hub.
+
         Raises:
             ValueError: if a file is damaged, or the folder holds another kind of model.
             OSError: if there is no such folder and no such model on the Hub.
         """
-        if Path(name).is_dir():
-            check_folder(name)
-        with quiet():
-            found = model_type(name)
+        hub = {key: kwargs[key] for key in HUB if key in kwargs}
+        with reading(name), quiet():
+            found = model_type(name, **hub)
             if found != cls.config_class.model_type:
                 raise ValueError(f"{name} holds a model of type {found!r}, not {cls.config_class.model_type!r}")
             try:
@@ -107,17 +119,25 @@ class BertsumModel(PreTrainedModel):
             if missing := sorted(info["missing_keys"]):
                 # transformers would fill them with random numbers and say so in a log
                 raise ValueError(f"the weights in {name} lack {', '.join(missing)}; copy the folder again")
-            model.tokenizer = AutoTokenizer.from_pretrained(name)
+            model.tokenizer = AutoTokenizer.from_pretrained(name, **hub)
         return model
 
 
-def model_type(name: str | os.PathLike) -> str | None:
-    """The kind of model in a folder or on the Hub.
+def model_type(name: str | os.PathLike, **hub) -> str | None:
+    """The kind of model in a folder or on the Hub (``hub``: ``token``, ``revision``, …).
 
     Raises:
         OSError: if there is none.
     """
+    finish(name)
     try:
-        return PretrainedConfig.get_config_dict(name)[0].get("model_type")
+        return PretrainedConfig.get_config_dict(name, **hub)[0].get("model_type")
     except OSError as error:
         raise OSError(f"there is no model {str(name)!r}: not a folder here, nor reachable on the Hub") from error
+
+
+def _origin(name: str, revision: str | None) -> str:
+    """Which encoder that was, without the path of anybody's folder."""
+    if name != MINILM and Path(name).is_dir():
+        return "sha256:" + sha256(*sorted(Path(name).glob("*.safetensors")))[:16]
+    return f"{name}@{revision}" if revision else name

@@ -39,6 +39,17 @@ def _peak(rate: float, warmup: int) -> float:
     return rate * warmup**0.5
 
 
+def peak_rate(group: Group) -> float:
+    """The highest learning rate of a group's schedule, at the end of its warm-up."""
+    return group.learning_rate / group.warmup**0.5
+
+
+def with_peak(settings: TrainingConfig, rate: float) -> TrainingConfig:
+    """``settings`` whose last group, that of the new layers, peaks at ``rate``; the others keep their share of it."""
+    factor = rate / peak_rate(settings.groups[-1])
+    return replace(settings, groups=tuple(replace(g, learning_rate=g.learning_rate * factor) for g in settings.groups))
+
+
 CPU = Tier(
     name="cpu",
     encoder="minilm",
@@ -75,13 +86,25 @@ GPU = Tier(
 )
 
 
-def small(documents: int, epochs: int = 1) -> TrainingConfig:
-    """Extractive settings for fewer than 1,000 documents: 4 an update, a quarter of the run to warm up (notebook 07).
+def shortened(settings: TrainingConfig, documents: int) -> TrainingConfig:
+    """``settings`` for few documents: the same peak rates, reached after at most a quarter of the run.
 
-    With the tier's own, 16 an update and a warm-up of 50, a run on 100 documents would end before it began.
+    Fewer than 1,000 documents go into updates of 4: in updates of 16 a run on 100 documents would end before it
+    began (notebook 07).
     """
-    warmup = max(1, epochs * -(-documents // 4) // 4)
-    return CPU.training(epochs=epochs, documents_per_update=4, groups=(Group("", _peak(1e-4, warmup), warmup),))
+    size = 4 if documents < 1000 else settings.documents_per_update
+    quarter = max(1, settings.epochs * -(-documents // size) // 4)
+    groups = tuple(
+        replace(group, learning_rate=_peak(peak_rate(group), warmup), warmup=warmup)
+        for group in settings.groups
+        for warmup in [min(group.warmup, quarter)]
+    )
+    return replace(settings, documents_per_update=size, groups=groups)
+
+
+def small(documents: int, epochs: int = 1) -> TrainingConfig:
+    """Extractive settings for fewer than 1,000 documents: one rate for all parameters (notebook 07)."""
+    return shortened(CPU.training(epochs=epochs, groups=(Group("", _peak(1e-4, 50), 50),)), documents)
 
 
 def tier() -> Tier:

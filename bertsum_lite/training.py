@@ -5,6 +5,7 @@ fit the memory, the batches are dealt to the processes, and their gradients add 
 accumulation follows from the machine, and the result does not.
 """
 
+import hashlib
 import json
 import math
 import random
@@ -13,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 
 import torch
@@ -25,10 +26,11 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from bertsum_lite.encoding import token_batches
-from bertsum_lite.storage import check_folder, new_folder
+from bertsum_lite.storage import check_folder, check_writable, new_folder, reading
 
 Plan = list[list[int]]  # the batches of one update, each a list of example indices
 History = list[dict[str, float]]
+PRECISIONS = ("no", "bf16", "fp16", "auto")
 
 
 def noam(step: int, learning_rate: float, warmup: int) -> float:
@@ -61,7 +63,8 @@ class TrainingConfig:
             does not depend on it.
         groups: schedules, the first prefix that fits decides; default: one for everything.
         seed: of the order of documents, and of dropout.
-        precision: ``"no"`` (float32), ``"bf16"``, or ``"auto"``: bf16 where the processor computes in it.
+        precision: what the matrices are multiplied in; the weights stay float32. ``"no"`` (float32),
+            ``"bf16"``, ``"fp16"`` (CUDA GPUs, with a loss scaler), or ``"auto"``: see ``chosen_precision``.
         save_every: updates between two checkpoints; 0 leaves one only on Ctrl-C.
     """
 
@@ -110,18 +113,26 @@ def train(
             mean over the batch's documents.
         examples: ``len(example)`` is its number of tokens.
         checkpoint: folder for checkpoints. Where it holds one, training goes on from there: on one
-            device the result equals, bit for bit, a run that was never interrupted.
+            device the result equals, bit for bit, a run that was never interrupted. A checkpoint of
+            other settings, another model or other examples is refused.
         on_update: called after each update with the history so far (live plots).
 
     Raises:
-        ValueError: if there are no examples, or the checkpoint is damaged or of another run.
+        ValueError: if there are no examples, this machine lacks the precision, or the checkpoint is damaged
+            or of another run; names what differs.
+        OSError: if the checkpoint cannot be written; known before the first update.
         FloatingPointError: if the loss is not a number any more; the model keeps its last good weights.
         KeyboardInterrupt: on Ctrl-C, after the running update is done and a checkpoint is left.
     """
     if not len(examples):
         raise ValueError("there is nothing to train on: the list of examples is empty")
     accelerator = Accelerator(mixed_precision="no")  # ours is below: accelerate's would stay on the model
-    autocast = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=use_bf16(config.precision))
+    device = accelerator.device.type
+    precision = chosen_precision(config.precision, device)
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    autocast = torch.autocast(device, dtype, enabled=precision != "no")
+    # Small gradients would be zero in fp16: the loss is multiplied by a large number, the gradients divided by it.
+    scaler = torch.amp.GradScaler(device, enabled=precision == "fp16")
     set_seed(config.seed, device_specific=True)
     groups = _parameter_groups(model, config.groups)
     # Fused: on a CPU several times as fast, and where the update is small that is half of its time.
@@ -133,19 +144,24 @@ def train(
     lengths = [len(example) for example in examples]
     updates = [(epoch, batches) for epoch in range(config.epochs) for batches in plan(lengths, config, epoch)]
     history: History = []
-    if checkpoint and (Path(checkpoint) / "state.json").is_file():
-        history = _load(Path(checkpoint), accelerator, model, optimizer, config, len(examples))
+    if checkpoint:
+        checkpoint = Path(checkpoint)
+        run = {"settings": _settings(config, precision), "model": _model(model), "examples": _fingerprint(examples)}
+        check_folder(checkpoint)
+        if (checkpoint / "state.json").exists():
+            history = _load(checkpoint, accelerator, model, optimizer, scaler, run)
+        if accelerator.is_main_process:
+            check_writable(checkpoint, CHECKPOINT)
 
     with _ctrl_c() as interrupted, _progress(accelerator, len(updates), len(history)) as bar:
         for step, (epoch, batches) in enumerate(updates[len(history) :], start=len(history) + 1):
             for group in optimizer.param_groups:
                 group["lr"] = noam(step, group["learning_rate"], group["warmup"])
             chosen = [[examples[i] for i in batch] for batch in batches]
-            loss = _update(accelerator, autocast, wrapped, optimizer, chosen, collate)
+            loss = _update(accelerator, autocast, wrapped, optimizer, scaler, chosen, collate)
             if not math.isfinite(loss):
-                where = (
-                    f"; the last good checkpoint is {checkpoint}" if checkpoint and Path(checkpoint).exists() else ""
-                )
+                kept = checkpoint and (checkpoint / "state.json").exists()
+                where = f"; the last good checkpoint is {checkpoint}" if kept else ""
                 raise FloatingPointError(f"the loss of update {step} is {loss}: lower the learning rate{where}")
             rates = {f"lr {g['name']}".strip(): g["lr"] for g in optimizer.param_groups}
             history.append({"step": step, "epoch": epoch + 1, "loss": loss, **rates})
@@ -155,7 +171,7 @@ def train(
                 on_update(history)
             due = config.save_every and step % config.save_every == 0
             if checkpoint and (due or interrupted.is_set()):
-                _save(Path(checkpoint), accelerator, model, optimizer, config, len(examples), history)
+                _save(checkpoint, accelerator, model, optimizer, scaler, run, history)
             if interrupted.is_set():
                 where = f"; run again to go on from {checkpoint}" if checkpoint else ""
                 raise KeyboardInterrupt(f"stopped after update {step} of {len(updates)}{where}")
@@ -163,7 +179,7 @@ def train(
     return history
 
 
-def _update(accelerator, autocast, model, optimizer, batches: list[list], collate) -> float:
+def _update(accelerator, autocast, model, optimizer, scaler, batches: list[list], collate) -> float:
     """One step of the optimizer over all ``batches``; returns the mean loss over their documents."""
     documents = sum(map(len, batches))
     # Every process must take part in the last, synchronised backward: an idle one repeats a batch at weight 0.
@@ -176,23 +192,45 @@ def _update(accelerator, autocast, model, optimizer, batches: list[list], collat
             with autocast:
                 loss = model(**tensors).loss * (weight * len(batch) / documents)
             # Gradients are averaged over processes; their sum is what one process would have.
-            accelerator.backward(loss * accelerator.num_processes)
+            accelerator.backward(scaler.scale(loss * accelerator.num_processes))
         total += loss.detach()
     mean = float(accelerator.reduce(total, reduction="sum"))
     if math.isfinite(mean):
-        optimizer.step()
+        # The scaler must see the optimizer itself. It leaves out a step whose gradients overflow, and lowers its
+        # factor; it is switched off, and steps as ever, unless we compute in fp16.
+        scaler.step(optimizer.optimizer)
+        scaler.update()
     optimizer.zero_grad()
     return mean
 
 
+def chosen_precision(precision: str = "auto", device: str | None = None) -> str:
+    """What ``precision`` means on this machine: ``"no"``, ``"bf16"`` or ``"fp16"``.
+
+    ``"auto"`` is bf16 where the processor computes in it, else fp16 on a CUDA GPU (Colab's T4), else ``"no"``.
+
+    Args:
+        device: ``"cuda"``, ``"cpu"``, …; None: a GPU where there is one.
+
+    Raises:
+        ValueError: if there is no such precision, or fp16 is asked for without a CUDA GPU.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    if precision == "fp16" and device != "cuda":
+        raise ValueError('precision "fp16" needs a CUDA GPU, and this run has none; use "auto"')
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell: float32
+    return "bf16" if any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) else "no"
+
+
 def use_bf16(precision: str = "auto") -> bool:
     """Whether to compute in bf16: where the processor does, or as ``precision`` says."""
-    if precision != "auto":
-        return precision == "bf16"
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell: float32
-    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return chosen_precision(precision) == "bf16"
 
 
 def _parameter_groups(model: torch.nn.Module, groups: Sequence[Group]) -> list[dict]:
@@ -250,13 +288,15 @@ def _progress(accelerator: Accelerator, total: int, done: int) -> tqdm:
 
 # Checkpoints: safetensors and JSON, written whole or not at all ---------------------------------
 
+CHECKPOINT = ("model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json")
+
 
 def _names(model: torch.nn.Module) -> list[tuple[str, Tensor]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def _save(folder, accelerator, model, optimizer, config, examples: int, history: History) -> None:
-    """Weights, Adam's moments, every process's random state, and where we are."""
+def _save(folder: Path, accelerator, model, optimizer, scaler, run: dict, history: History) -> None:
+    """Weights, Adam's moments, every process's random state, and where we are in which run."""
     devices = [torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])
     # Equal shapes on every process: one row a process.
     random_states = [accelerator.gather(state.to(accelerator.device).unsqueeze(0)).cpu() for state in devices]
@@ -267,30 +307,97 @@ def _save(folder, accelerator, model, optimizer, config, examples: int, history:
             for name, tensors in (("model", model.state_dict()), ("optimizer", moments)):
                 save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / f"{name}.safetensors")
             save_file({str(i): rows for i, rows in enumerate(random_states)}, new / "random.safetensors")
-            record = {"config": _comparable(config), "examples": examples, "history": history}
+            record = {"run": run, "scaler": scaler.state_dict(), "history": history}
             (new / "state.json").write_text(json.dumps(record), encoding="utf-8")
     accelerator.wait_for_everyone()
 
 
-def _load(folder, accelerator, model, optimizer, config, examples: int) -> History:
-    check_folder(folder)
-    record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    if (record["config"], record["examples"]) != (_comparable(config), examples):
-        raise ValueError(f"{folder} is a checkpoint of another run (other settings or data); remove it to start anew")
-    model.load_state_dict(load_file(folder / "model.safetensors"))
-    moments = load_file(folder / "optimizer.safetensors")
+def _load(folder: Path, accelerator, model, optimizer, scaler, run: dict) -> History:
+    with reading(folder):
+        try:
+            record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            before, history = record["run"], record["history"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{folder} holds no checkpoint that this version can go on from (version 0.1.0 did not note the "
+                "model and the texts of a run); remove it to start anew"
+            ) from error
+        if different := _differences(before, run):
+            raise ValueError(
+                f"{folder} is a checkpoint of another run: {'; '.join(different)}. Train as it was begun, "
+                "or remove it to start anew"
+            )
+        weights, moments, states = (load_file(folder / name) for name in CHECKPOINT[:3])
+    model.load_state_dict(weights)
     for name, parameter in _names(model):
         optimizer.optimizer.state[parameter] = {
             key: moments[f"{name}|{key}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
         }
-    states = load_file(folder / "random.safetensors")
+    scaler.load_state_dict(record["scaler"])
     rank = accelerator.process_index % len(states["0"])
     torch.set_rng_state(states["0"][rank])
     if "1" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["1"][rank])
-    return record["history"]
+    return history
 
 
-def _comparable(config: TrainingConfig) -> dict:
-    """The settings that must agree for a resumed run to equal an uninterrupted one, as JSON knows them."""
-    return json.loads(json.dumps({k: v for k, v in asdict(config).items() if k != "save_every"}))
+# Which run it is: a resumed one equals an uninterrupted one only if all of this is the same ------
+
+
+def _settings(config: TrainingConfig, precision: str) -> dict:
+    """All settings but how often to save; of the precision, what it means on this machine."""
+    return {k: v for k, v in asdict(config).items() if k != "save_every"} | {"precision": precision}
+
+
+def _model(model: torch.nn.Module) -> dict:
+    """The model's configuration and how many of its tensors are trained."""
+    noise = ("transformers_version", "_name_or_path", "dtype", "architectures")  # these depend on who wrote it last
+
+    def without_noise(part: dict) -> dict:
+        return {k: without_noise(v) if isinstance(v, dict) else v for k, v in part.items() if k not in noise}
+
+    config = getattr(model, "config", None)
+    return {**(without_noise(config.to_dict()) if config else {}), "trained tensors": len(_names(model))}
+
+
+def _fingerprint(examples: Sequence) -> dict:
+    """How many examples there are, and a digest of everything in them but tensors."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr(_plain(example)).encode("utf-8", "surrogatepass") + b"\n")
+    return {"number": len(examples), "digest": digest.hexdigest()}
+
+
+def _plain(value):
+    """``value`` without tensors, whose last digits vary, and without addresses in memory."""
+    if isinstance(value, Tensor):
+        return "tensor"
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if type(value).__repr__ is object.__repr__:
+        return {name: _plain(part) for name, part in vars(value).items()}
+    return value
+
+
+def _differences(before: dict, now: dict) -> list[str]:
+    """What differs between the run of a checkpoint and this one, in words."""
+    result = []
+    for part in ("settings", "model"):
+        old, new = (_flat(json.loads(json.dumps(run[part]))) for run in (before, now))  # a tuple becomes a list
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                result.append(f"{name}: {old.get(name)!r} in the checkpoint, {new.get(name)!r} now")
+    old, new = before["examples"], now["examples"]
+    if old["number"] != new["number"]:
+        result.append(f"the examples differ ({old['number']} in the checkpoint, {new['number']} now)")
+    elif old != new:
+        result.append(f"the examples differ ({new['number']} both times, but other texts, labels or windows)")
+    return result
+
+
+def _flat(settings: dict, prefix: str = "") -> dict:
+    """{"encoder": {"hidden_size": 32}} as {"encoder.hidden_size": 32}."""
+    result = {}
+    for name, value in settings.items():
+        result |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return result

@@ -14,6 +14,7 @@ from bertsum_lite.beam_search import Search, beam_search, block_repeats
 from bertsum_lite.encoding import PADDING
 from bertsum_lite.extractive import ExtractiveSummarizer
 from bertsum_lite.layers import DecoderLayer
+from bertsum_lite.spelling import Spelling
 from bertsum_lite.training import Group, TrainingConfig, train
 
 # beam search ------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ def test_a_summary_becomes_ids_and_sentences_again(writer):
     model = writer()
     ids = model.target(["The night ferry stays.", "Fares [SEP] rise."])
     assert (ids.count(NEXT), ids[-1]) == (1, END)
-    assert model._sentences(ids[:-1]) == ["the night ferry stays.", "fares [ sep ] rise."]
+    assert model._sentences(ids[:-1]) == ["The night ferry stays.", "Fares [sep] rise."]
     with pytest.warns(UserWarning, match="was cut to 4"):
         assert len(writer(longest_target=5).target(["The night ferry stays for ever and a day."])) == 5
 
@@ -200,7 +201,7 @@ def test_it_learns_to_write_what_its_source_says(writer):
     config = TrainingConfig(epochs=150, documents_per_update=4, precision="no", groups=groups)
     history = train(model, model.examples(records), model.collate, config)
     assert history[-1]["loss"] < 0.1
-    assert model.write([r["document"] for r in records]) == [[f"it rained on the {p}."] for p in places]
+    assert model.write([r["document"] for r in records]) == [[f"It rained on the {p}."] for p in places]
 
 
 def test_a_remembered_encoder_says_the_same_and_stays_as_it_is(writer, records):
@@ -293,15 +294,66 @@ def test_resumed_training_equals_uninterrupted(writer, records, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), parted.state_dict().values()))
 
 
+def test_what_is_not_read_is_said_once(writer):
+    with pytest.warns(UserWarning, match=r"1 of 2 documents .* read \d+ of 4000 sentences") as caught:
+        assert all(writer().write([["Short."], ["A word and another one."] * 4000]))  # 20,000 words
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_writes_and_learns_from_what_was_remembered(writer, records, dtype):
+    model = writer().to(dtype)
+    assert model.write([records[0]["document"]])[0]
+    assert model(**model.collate(model.remember(model.examples(records[:2])))).loss.isfinite()
+
+
+def test_many_texts_are_written_in_order_and_a_list_of_texts_is_refused(writer):
+    model, texts = writer(), ["A ferry sank. Nobody was hurt.", "It rained. The market closed. Fares rose."]
+    assert model.summarize_many(texts) == [model.summarize(text) for text in texts]
+    with pytest.raises(TypeError, match="summarize_many"):
+        model.summarize(texts)
+
+
+# spelling ---------------------------------------------------------------------------------------
+
+SPELLINGS = [
+    "$3.5 million, U.S., 10-year-old",
+    "The mayor's 1,650 years (at least) \"were not fair\" he said.",
+    "Don't go at 9:30 a.m. to St. Ives / Bath, 50% of it.",
+    "Omar Reyes and McDonald's paid €2,000; see http://example.org/a_b?c=1#d.",
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_backbone()[1]
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_words_are_spelled_as_the_document_spells_them(tokenizer, text):
+    tokens = tokenizer.tokenize(text)
+    assert Spelling(tokenizer, ["We heard: " + text]).text(tokens) == text
+
+
+@pytest.mark.parametrize("text", SPELLINGS[:2])
+def test_without_a_document_the_spaces_are_right_all_the_same(tokenizer, text):
+    assert Spelling(tokenizer).text(tokenizer.tokenize(text)).lower() == text.lower()
+
+
+def test_a_capital_at_the_beginning_of_a_sentence_is_no_name(tokenizer):
+    spelling = Spelling(tokenizer, ["Ferries stop.", "Omar Reyes saw the boats."])
+    assert spelling.text(["omar", "saw", "ferries"]) == "Omar saw ferries"
+    assert spelling.text([]) == ""
+
+
 def test_bad_input_is_named(writer, records):
     model = writer()
-    with pytest.raises(ValueError, match="record 7: the summary is empty"):
+    with pytest.raises(ValueError, match="document 7: the summary is empty"):
         model.examples([{"id": "7", "document": ["Some text."], "summary": [" "]}])
-    with pytest.raises(ValueError, match="record 8: the document is empty"):
+    with pytest.raises(ValueError, match="document 8: the document is empty"):
         model.examples([{"id": "8", "document": [""], "summary": ["Some text."]}])
     with pytest.raises(ValueError, match="no records"):
         model.examples([])
     with pytest.raises(ValueError, match="nothing to summarize"):
         model.summarize("  ")
-    assert model.write([["A word and another one."] * 4000])  # 20,000 words: the first window is read
     assert START not in model.target(["[unused0] stays text."])

@@ -1,7 +1,6 @@
 """corpus, cli, tiers, plots."""
 
 import gzip
-import io
 import json
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import sys
 import pytest
 from datasets import Dataset
 
-from bertsum_lite import cli, corpus
+from bertsum_lite import corpus
 from bertsum_lite.corpus import load_corpus, references
 from bertsum_lite.tiers import CPU, GPU, tier
 
@@ -156,130 +155,6 @@ def test_tiers(monkeypatch):
     monkeypatch.setenv("BERTSUM_TIER", "tpu")
     with pytest.raises(ValueError, match="BERTSUM_TIER is 'tpu'"):
         tier()
-
-
-# cli
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, tiny_encoder):
-    folder = tmp_path_factory.mktemp("run")
-    lines = [
-        json.dumps({**RECORD, "id": str(i), "document": [f"One {i}.", "Two words.", "Three more."]}) for i in range(12)
-    ]
-    for split in ("train", "validation"):
-        write(folder / f"{split}.jsonl", *lines)
-    arguments = ["train", "--data", str(folder), "--output", str(folder / "run"), "--encoder", str(tiny_encoder)]
-    assert cli.main([*arguments, "--epochs", "1", "--json"]) == 0
-    return folder
-
-
-def run(capsys, *arguments):
-    code = cli.main([str(argument) for argument in arguments])
-    output = capsys.readouterr()
-    return code, output.out, output.err
-
-
-def test_train_writes_model_history_and_refuses_to_overwrite(trained, capsys):
-    assert {p.name for p in (trained / "run").iterdir()} >= {"model", "history.jsonl"}
-    code, out, err = run(capsys, "train", "--data", trained, "--output", trained / "run")
-    assert (code, out) == (2, "")
-    assert "is there already" in err
-
-
-def test_centrality_counts_where_a_summary_is_one_sentence_but_not_in_the_paper(trained, tiny_encoder, capsys):
-    def weight(folder):
-        return json.loads((folder / "model" / "config.json").read_text())["centrality"]
-
-    assert weight(trained / "run") == cli.CENTRALITY
-    for name, options in (("two", ["--k", 2]), ("paper", ["--paper"])):
-        folder = trained / name
-        assert run(capsys, "train", "--data", trained, "--output", folder, "--encoder", tiny_encoder, *options)[0] == 0
-        assert weight(folder) == 0
-
-
-def test_evaluate_prints_every_system(trained, capsys):
-    code, out, _ = run(capsys, "evaluate", "--model", trained / "run" / "model", "--data", trained, "--json")
-    scores = json.loads(out)
-    assert code == 0
-    assert list(scores) == ["lead-1", "random", "textrank", "oracle", "bertsum"]
-    assert scores["oracle"]["n"] == 12
-    code, out, err = run(capsys, "evaluate", "--model", trained / "run" / "model", "--data", trained, "--k", 2)
-    assert "lead-2" in out
-    assert "scoring" in err
-
-
-def test_summarize_takes_a_file_standard_input_or_a_text(trained, capsys, tmp_path, monkeypatch):
-    model, text = trained / "run" / "model", "One ferry. Two storms came.\nThree ships sank."
-    file = tmp_path / "a.txt"
-    file.write_text(text, encoding="utf-8-sig")
-    first = run(capsys, "summarize", file, "--model", model, "--k", 2, "--json")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    second = run(capsys, "summarize", "--model", model, "--k", 2, "--json")
-    third = run(capsys, "summarize", "--text", text, "--model", model, "--k", 2, "--json")
-    assert first == second == third
-    assert len(json.loads(first[1])["summary"]) == 2
-    assert len(run(capsys, "summarize", file, "--model", model, "--words", 3)[1].split()) <= 3
-    assert run(capsys, "summarize", file, "--model", model, "--threshold", 2, "--json")[0] == 0
-
-
-def test_a_model_that_writes_starts_from_one_that_chooses(trained, capsys):
-    options = ("--task", "abstractive", "--data", trained, "--init-from", trained / "run" / "model", "--epochs", 1)
-    code, out, _ = run(capsys, "train", *options, "--output", trained / "writes", "--json")
-    assert (code, json.loads(out)["updates"]) == (0, 1)
-    model = trained / "writes" / "model"
-    with pytest.warns(UserWarning, match="got the same summary"):  # after one update
-        code, out, err = run(capsys, "evaluate", "--model", model, "--data", trained, "--json")
-    assert (code, list(json.loads(out))[-1]) == (0, "bertsum")
-    assert "writing" in err
-    assert run(capsys, "summarize", "--text", "One ferry. Two storms.", "--model", model, "--json")[0] == 0
-    code, out, err = run(capsys, "summarize", "--text", "One ferry.", "--model", model, "--k", 2)
-    assert (code, out) == (2, "")
-    assert "--k choose sentences" in err
-
-
-def test_label_prints_one_object_a_document(trained, capsys):
-    code, out, err = run(capsys, "label", "--data", trained)
-    rows = [json.loads(line) for line in out.splitlines()]
-    assert (code, err, len(rows)) == (0, "", 12)
-    assert rows[0] == {"id": "0", "labels": [1, 0, 0]}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["summarize", "no-such-file.txt", "--model", "MODEL"], "no-such-file.txt"),
-        (["summarize", "--text", " ", "--model", "MODEL"], "the text is empty"),
-        (["summarize", "--text", "A b.", "--model", "no-such-model"], "no-such-model"),
-        (["evaluate", "--model", "MODEL", "--data", "nowhere"], "no corpus 'nowhere'"),
-        (["evaluate", "--model", "MODEL", "--data", "harbour", "--split", "dev"], "it holds"),
-    ],
-)
-def test_errors_are_one_line_and_exit_code_2(trained, capsys, arguments, message):
-    arguments = [str(trained / "run" / "model") if a == "MODEL" else a for a in arguments]
-    code, out, err = run(capsys, *arguments)
-    assert (code, out) == (2, "")
-    assert message in err
-    assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("k", ["0", "-1", "two"])
-def test_a_k_that_is_none_is_refused(capsys, k):
-    with pytest.raises(SystemExit, match="2"):
-        cli.main(["summarize", "--text", "A.", "--model", "m", "--k", k])
-    assert "at least 1" in capsys.readouterr().err
-
-
-def test_help_is_quick_and_names_every_command():
-    help_text = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "bertsum_lite.cli", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "torch" not in help_text.stderr
-    for command in ("train", "evaluate", "summarize", "label"):
-        assert command in help_text.stdout
 
 
 # the package

@@ -461,7 +461,7 @@ def test_a_full_disk_while_saving_keeps_the_old_model(tiny, tmp_path, monkeypatc
 
     monkeypatch.setattr(model.tokenizer, "save_pretrained", full)
     with torch.no_grad():
-        model.score.weight.mul_(-3)
+        model.classifier.weight.mul_(-3)
     with pytest.raises(OSError, match="No space left"):
         model.save_pretrained(tmp_path / "model")
     after = ExtractiveSummarizer.from_pretrained(tmp_path / "model").score_documents([["A.", "B b."]])
@@ -471,8 +471,8 @@ def test_a_full_disk_while_saving_keeps_the_old_model(tiny, tmp_path, monkeypatc
 def test_weights_that_lack_a_part_are_refused(tiny, tmp_path):
     tiny().save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
-    del weights["score.weight"]
+    del weights["classifier.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "SHA256SUMS").unlink()
-    with pytest.raises(ValueError, match="lack score.weight"):
+    with pytest.raises(ValueError, match="lack classifier.weight"):
         ExtractiveSummarizer.from_pretrained(tmp_path)

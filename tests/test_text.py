@@ -12,7 +12,7 @@ from rouge_score.tokenizers import DefaultTokenizer
 
 from bertsum_lite.baselines import centrality, lead, random_sentences, textrank
 from bertsum_lite.corpus import load_corpus
-from bertsum_lite.oracle import exhaustive_oracle, greedy_oracle, labels, sentence_scores
+from bertsum_lite.oracle import ceiling, exhaustive_oracle, greedy_oracle, labels, sentence_scores
 from bertsum_lite.rouge import corpus_rouge, rouge, tokenize
 from bertsum_lite.selection import select
 from bertsum_lite.sentences import clean, join_sentences, split_sentences
@@ -254,6 +254,14 @@ def test_exhaustive_refuses_what_would_take_forever():
         exhaustive_oracle(["a b"] * 200, ["a"], 3)
 
 
+def test_a_ceiling_looks_at_every_reference():
+    document, references = ["The ferry sank.", "It rained all day."], [["A boat."], ["It rained all day."]]
+    assert greedy_oracle(document, references[0], 1) == []
+    assert ceiling(document, references, 1) == [1]
+    assert ceiling(document, references[::-1], 1) == [1]
+    assert ceiling(document, [["x"]], 1) == []
+
+
 def test_nothing_shared_gives_no_labels():
     assert greedy_oracle(["a b", "c"], ["x y"]) == exhaustive_oracle(["a b", "c"], ["x y"]) == []
     assert labels([], ["x"]) == sentence_scores([], ["x"]) == []
@@ -303,8 +311,25 @@ def test_word_budget_and_threshold_keep_the_best_in_any_case():
     sentences = ["one two three four", "one two", "three"]
     assert select(sentences, [3, 2, 1], k=3, words=5) == [0, 2]
     assert select(sentences, [3, 2, 1], k=3, words=1) == [0]
-    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=0.2) == [0, 1]
-    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=0.9) == [0]
+    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=0.5) == [0, 1]
+    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=1) == [0]
+    assert select(sentences, [0.3, 0.2, 0.1], k=3, threshold=0) == [0, 1, 2]
+    with pytest.raises(ValueError, match="share of the best sentence's score, between 0 and 1, got 2"):
+        select(sentences, [0.3, 0.2, 0.1], threshold=2)
+
+
+def test_what_most_sentences_share_is_no_repetition_but_the_same_sentence_is():
+    talk = [f"Dr. Anna Meier: {words}" for words in ("we meet at noon", "we leave at six", "bring a map")]
+    assert select(talk, [3, 2, 1], k=3) == [0, 1, 2]
+    log = [f"2024-05-0{day} the {name} was moved" for day, name in enumerate(("ferry", "bus", "tram", "train"), 1)]
+    assert select(log, [4, 3, 2, 1], k=4) == [0, 1, 2, 3]
+    assert select(["the same again"] * 5, [1] * 5, k=3) == [0]
+    assert select(["😀", "😀", "yes", "Yes."], [4, 3, 2, 1], k=4) == [0, 1, 2]
+
+
+def test_in_scripts_without_spaces_a_repetition_is_longer():
+    sentences = ["市议会投票保留夜班渡轮。", "居民欢迎市议会的决定。", "他们说市议会投票保留夜班渡轮是好事。"]
+    assert select(sentences, [3, 2, 1], k=3) == [0, 1]
 
 
 @pytest.mark.parametrize("k", [0, -1])

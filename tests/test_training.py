@@ -73,14 +73,14 @@ def test_groups_have_their_own_rates(tiny, records):
     for name, parameter in model.named_parameters():
         if name.startswith("encoder."):
             assert torch.equal(parameter, before[name])
-    assert not torch.equal(model.score.weight, before["score.weight"])
+    assert not torch.equal(model.classifier.weight, before["classifier.weight"])
 
 
 def test_groups_that_leave_out_or_find_nothing_are_refused(tiny, records):
     model = tiny()
     examples = model.examples(records)
     with pytest.raises(ValueError, match="no group takes the parameter encoder"):
-        train(model, examples, model.collate, replace(CONFIG, groups=(Group("score", 1e-3, 5),)))
+        train(model, examples, model.collate, replace(CONFIG, groups=(Group("classifier", 1e-3, 5),)))
     with pytest.raises(ValueError, match="the group 'decoder.' takes no parameter"):
         train(model, examples, model.collate, replace(CONFIG, groups=(Group("decoder.", 1e-3, 5), Group("", 1e-3, 5))))
 

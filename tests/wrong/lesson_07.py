@@ -347,7 +347,7 @@ def one_by_one(model, records, updates, peak, warmup):
 @wrong("07.5", "only the new layers learn")
 def head_only(model, records, updates, peak, warmup):
     model.train()
-    parts = [*model.layers.parameters(), *model.norm.parameters(), *model.score.parameters()]
+    parts = [*model.layers.parameters(), *model.norm.parameters(), *model.classifier.parameters()]
     batches, optimizer, losses = batches_of(model, records), torch.optim.AdamW(parts), []
     for t in range(1, updates + 1):
         loss = model(**batches[(t - 1) % len(batches)]).loss
