@@ -3,7 +3,7 @@
 python benchmarks/hostile.py [TEXTS] [SEED]      (default: 10,000 texts, seed 0)
 
 Each text is made of a few pieces of nasty kinds, up to about 20,000 characters, then split, labelled, encoded,
-scored, selected from, summarized and scored with ROUGE. A text that takes more than LIMIT seconds is a hang. The
+scored, selected from and summarized. A text that takes more than LIMIT seconds is a hang. The
 model is a BERT of random weights with the real vocabulary: what is tried is the path, not the choice.
 """
 
@@ -25,7 +25,6 @@ from bertsum_lite.backbone import minilm_folder, quiet
 from bertsum_lite.encoding import encode_sentences, windows
 from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
 from bertsum_lite.oracle import ceiling, labels
-from bertsum_lite.rouge import rouge
 from bertsum_lite.selection import select
 from bertsum_lite.sentences import clean, split_sentences
 
@@ -152,7 +151,6 @@ def go_through(text: str, model: ExtractiveSummarizer) -> None:
         assert chosen == sorted(set(chosen)) != [], "bad selection"
     summary = model.summarize(text, ratio=0.3)
     assert set() < set(summary) <= set(sentences), "the summary is no extract"
-    rouge(summary, [sentences[:1]])
 
 
 def tiny_model() -> ExtractiveSummarizer:

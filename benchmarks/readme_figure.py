@@ -11,7 +11,7 @@ import torch
 from bertsum_lite import ExtractiveConfig, ExtractiveSummarizer, load_corpus, plots, train
 from bertsum_lite.baselines import lead, random_sentences, textrank
 from bertsum_lite.corpus import references
-from bertsum_lite.oracle import greedy_oracle
+from bertsum_lite.oracle import ceiling
 from bertsum_lite.rouge import corpus_rouge
 from bertsum_lite.tiers import small
 
@@ -29,7 +29,7 @@ def main() -> None:
         "Lead-3": [lead(d, K) for d in documents],
         "TextRank": [textrank(d, K) for d in documents],
         "BERTSUM": model.extract(documents),
-        "oracle": [greedy_oracle(r["document"], r["summary"], K) for r in test],
+        "oracle": [ceiling(r["document"], references(r), K) for r in test],
     }
     golds = [references(r) for r in test]
     results = {
@@ -50,7 +50,7 @@ def main() -> None:
         text.text(0.02, y, line, fontsize=9.5, va="center", color="black" if taken else "0.35", bbox=background)
         if i in chosen["oracle"][shown]:
             text.plot([0, 0], [y - 0.5, y + 0.5], color=plots.COLOURS[0], linewidth=4)
-    legend = "shaded: what BERTSUM chooses; blue bar: what would score best against the reference (oracle)"
+    legend = "shaded: what BERTSUM chooses; blue bar: what would score best against the references (oracle)"
     text.text(0.02, len(lines) + 0.3, legend, fontsize=9.5, va="center", style="italic")
     scores = {name: result.mean["rouge1"] for name, result in results.items()}
     colours = [plots.COLOURS[1] if name == "BERTSUM" else "0.7" for name in scores]

@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import random
 import re
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from bertsum_lite.corpus import load_corpus
 from bertsum_lite.sentences import clean, split_sentences
 
 ROWS = Path(os.environ.get("BERTSUM_CASES", "../shared/cases")) / "sentences.jsonl"
-LIMIT = 20  # seconds for 1 MB; who needs more is stopped
+LIMIT = 10  # seconds for 1 MB; who needs more is stopped
 
 # Language, then the sentences; the text is the sentences with a space between them (none in Chinese and Japanese).
 GOLDEN = [
@@ -54,7 +53,7 @@ GOLDEN = [
     ("en", "“We lost everything.”", "The farmer said no more."),
     ("en", "She wrote (in haste, it seems) to the board.", "No answer came."),
     ("en", "The vote was close (51 to 49).", "A recount was asked for."),
-    ("en", "The road was closed. (It had snowed.)".split(". (")[0] + ".", "(It had snowed.)"),
+    ("en", "The road was closed.", "(It had snowed.)"),
     ("en", "They called it 'the big one.'", "It was small."),
     # question and exclamation marks, ellipses
     ("en", "Really?!", "Yes, really!", "I can prove it."),
@@ -211,22 +210,33 @@ def sentences(splitter: Callable, text: str, language: str) -> list[str]:
 
 
 def ends(pieces: list[str]) -> set[int]:
-    """Where the pieces end, counted in characters without white space; the end of the text says nothing."""
+    """Where the pieces end, counted in letters and digits; the end of the text says nothing.
+
+    SciTLDR has ". We show" for a sentence now and then: to which side a mark goes is not what we measure.
+    """
     places, total = set(), 0
     for piece in pieces:
-        total += len("".join(piece.split()))
+        total += sum(map(str.isalnum, piece))
         places.add(total)
     return places - {total}
 
 
 def f1(splitter: Callable, documents: list[tuple[str, list[str]]]) -> float:
-    """F1 of the sentence ends over all documents, each joined with spaces (Chinese with nothing)."""
+    """F1 of the sentence ends over all documents, each a text and its sentences."""
     right = found = wanted = 0
-    for language, document in documents:
-        text = ("" if language == "zh" else " ").join(document)
-        ours, given = ends(sentences(splitter, text, language)), ends([clean(sentence) for sentence in document])
+    for text, document in documents:
+        ours, given = ends(sentences(splitter, text, "en")), ends([clean(sentence) for sentence in document])
         right, found, wanted = right + len(ours & given), found + len(ours), wanted + len(given)
     return 200 * right / max(found + wanted, 1)
+
+
+def joined(document: list[str]) -> tuple[str, list[str]]:
+    return " ".join(document), document
+
+
+def unglued(document: list[str]) -> list[str]:
+    """The sentences, divided where one of them holds "environment.The nodes": SciTLDR's own splitter missed these."""
+    return [piece for sentence in document for piece in re.split(r"(?<=[a-z)]{2}\.)(?=[A-Z])", sentence)]
 
 
 def papers() -> list[tuple[str, list[str]]]:
@@ -237,7 +247,7 @@ def papers() -> list[tuple[str, list[str]]]:
         if file.suffix == ".jsonl":
             text = Path(distribution.locate_file(file)).read_text(encoding="utf-8")
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-            documents += [("en", sum(row["sentences"].values(), [])) for row in rows]
+            documents += [joined(sum(row["sentences"].values(), [])) for row in rows]
     return documents
 
 
@@ -303,7 +313,6 @@ def megabytes(prose: str) -> dict[str, str]:
 
 
 def _timed(name: str, text: str, pipe) -> None:
-    sys.stdout = sys.stderr = open(os.devnull, "w")
     warnings.simplefilter("ignore")
     SPLITTERS[name]("Warm up.", "en")
     start = time.perf_counter()
@@ -342,11 +351,12 @@ def main() -> None:
     cases = []
     if ROWS.exists():
         cases = [json.loads(line) for line in ROWS.read_text(encoding="utf-8").splitlines()]
-    corpora = {"harbour": [("en", r["document"]) for s in ("train", "validation", "test") for r in load_corpus("harbour", s)]}
+    splits = ("train", "validation", "test")
+    corpora = {"harbour": [joined(r["document"]) for split in splits for r in load_corpus("harbour", split)]}
     if os.environ.get("BERTSUM_DATA"):
-        folder = Path(os.environ["BERTSUM_DATA"])
-        splits = ("train", "validation", "test")
-        corpora["scitldr"] = [("en", r["document"]) for s in splits for r in load_corpus(folder / "scitldr", s)]
+        folder = Path(os.environ["BERTSUM_DATA"]) / "scitldr"
+        corpora["scitldr"] = [joined(r["document"]) for split in splits for r in load_corpus(folder, split)]
+        corpora["scitldr*"] = [(text, unglued(document)) for text, document in corpora["scitldr"]]
     if importlib.util.find_spec("aclsum"):
         corpora["papers"] = papers()
 

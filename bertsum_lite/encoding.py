@@ -58,9 +58,12 @@ def document_from(text: str | Sequence[str], language: str = "en") -> list[str]:
         sentences = split_sentences(text, language)
     elif isinstance(text, Sequence) and not isinstance(text, bytes) and all(isinstance(part, str) for part in text):
         sentences = list(text)
-        if sentences and (parts := sum(len(split_sentences(s, language)) for s in sentences)) >= 2 * len(sentences):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # these are only counted
+            parts = sum(len(split_sentences(sentence, language)) for sentence in sentences)
+        if sentences and parts >= 2 * len(sentences):
             raise TypeError(
-                f"a list of {len(sentences)} strings with {parts} sentences looks like a list of texts: call "
+                f"a list of {len(sentences)} strings that hold {parts} sentences is no list of sentences: call "
                 "summarize_many(texts) for several texts, or summarize(text) with one string"
             )
     else:

@@ -27,7 +27,7 @@ from bertsum_lite.layers import EncoderLayer, sinusoidal_positions
 from bertsum_lite.pretrained import BertsumModel
 from bertsum_lite.rouge import tokenize
 from bertsum_lite.selection import select
-from bertsum_lite.sentences import clean
+from bertsum_lite.sentences import clean, split_spans
 
 
 class ExtractiveConfig(PretrainedConfig):
@@ -186,6 +186,13 @@ class ExtractiveSummarizer(BertsumModel):
             ValueError: if nothing is left to train on; says why.
         """
         make = oracle.labels if self.config.loss == "bce" else oracle.sentence_scores
+        single = [record["id"] for record in records if len(record["document"]) == 1]
+        if single:
+            warnings.warn(
+                f"{len(single)} of {len(records)} documents have one sentence, so nothing is learned from them (the "
+                f"first: {single[0]}); a text in one piece must be a string, not a list, then it is split",
+                stacklevel=1,
+            )
         documents, ids = [record["document"] for record in records], [record["id"] for record in records]
         result = []
         for record, pieces in zip(records, encode_documents(documents, self.tokenizer, self.config.window, ids)):
@@ -195,10 +202,10 @@ class ExtractiveSummarizer(BertsumModel):
             for window in windows(pieces, self.config.window)[: None if all_windows else 1]:
                 own = [float(v) for v in values[window.start : window.start + window.sentences]]
                 result.append(Window(window.input_ids, window.sentence_ids, window.start, own))
-        if not result:
+        if all(example.sentences == 1 for example in result):
             raise ValueError(
-                f"no training example came out of {len(records)} documents: "
-                "none has a sentence that shares a word with its summary"
+                f"no training example came out of {len(records)} documents: none has two or more sentences, "
+                "of which one shares a word with its summary"
             )
         return result
 
@@ -332,8 +339,6 @@ class ExtractiveSummarizer(BertsumModel):
         Raises:
             TypeError, ValueError: as ``summarize``.
         """
-        from bertsum_lite.sentences import split_spans
-
         if not isinstance(text, str):
             raise TypeError(f"score wants one text, as a string, got {type(text).__name__}")
         spans = split_spans(text, self.config.language)

@@ -5,13 +5,14 @@ greedy algorithm adds the sentence that most raises ROUGE-1 F + ROUGE-2 F and st
 does (Nallapati et al. 2017; the paper's section 4.2 and its code, which counts n-gram *sets*).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from math import comb
 
 import numpy as np
 
-from bertsum_lite.rouge import rouge, tokenize
+from bertsum_lite.rouge import tokenize
 
 Grams = set[str] | set[tuple[str, str]]  # of n = 1, words; of n = 2, pairs
 
@@ -69,8 +70,16 @@ def ceiling(document: Sequence[str], references: Sequence[Sequence[str]], max_se
     The score takes the best of several references, so a ceiling must look at all of them: search once per
     reference, and keep the extract with the best ROUGE-1.
     """
-    extracts = [sorted(greedy_oracle(document, reference, max_sentences)) for reference in references]
-    return max(extracts, key=lambda extract: rouge([document[i] for i in extract], references)["rouge1"])
+
+    def words(sentences: Sequence[str]) -> Counter:
+        return Counter(token for sentence in sentences for token in tokenize(sentence, stem=True))
+
+    def rouge_1(extract: list[int]) -> float:
+        own = words([document[i] for i in extract])
+        return max(_f1((own & gold).total(), own.total(), gold.total()) for gold in golds)
+
+    golds = [words(reference) for reference in references]
+    return max((sorted(greedy_oracle(document, reference, max_sentences)) for reference in references), key=rouge_1)
 
 
 class _Extract:

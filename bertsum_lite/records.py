@@ -128,12 +128,7 @@ def _document(value: object, what: str, language: str, dialogue: bool) -> list[s
         sentences = turns if len(turns) > 1 else split_sentences(value, language)
     else:
         sentences = value
-    _check_sentences(sentences, what)
-    if len(sentences) == 1 and value is sentences and (count := len(split_sentences(sentences[0], language))) > 1:
-        raise ValueError(
-            f"{what} is a list of one string that holds {count} sentences; "
-            "give the text as a string, without the brackets, and it will be split"
-        )
+    _check_document(sentences, what)
     return sentences
 
 
@@ -154,7 +149,8 @@ def check_record(record: dict, where: str) -> None:
     for field in ("document", "summary"):
         if field not in record:
             raise ValueError(f"{where}: the field {field!r} is missing; there are {', '.join(record) or 'none'}")
-        _check_sentences(record[field], f"{where}: {field!r}")
+        check = _check_document if field == "document" else _check_sentences
+        check(record[field], f"{where}: {field!r}")
     _check_references(record, where)
 
 
@@ -172,6 +168,13 @@ def _check_sentences(value: object, what: str) -> None:
         raise ValueError(f"{what} is one string; make it a list of sentences with bertsum_lite.split_sentences")
     if not isinstance(value, list) or not all(isinstance(sentence, str) for sentence in value):
         raise ValueError(f"{what} must be a list of sentences (strings), got {value!r:.60}")
+    if not any(sentence.strip() for sentence in value):
+        raise ValueError(f"{what} has no sentence with any text")
+
+
+def _check_document(value: object, what: str) -> None:
+    """A document needs a letter or a digit, or no sentence has a score; a summary may be an e-mail's subject, "???"."""
+    _check_sentences(value, what)
     if not any(character.isalnum() for sentence in value for character in sentence):
         raise ValueError(f"{what} has no sentence with a letter or a digit, got {value!r:.60}; leave this record out")
 
@@ -343,7 +346,7 @@ def _table(path: Path, delimiter: str) -> Iterator[Row]:
                 header = row
                 if len(set(header)) < len(header):
                     raise ValueError(f"{where}: two columns have the same name: {', '.join(header):.200}")
-            elif row:
+            elif any(row):  # spreadsheets end in rows of empty cells
                 if len(row) != len(header):
                     columns = ", ".join(f"{name:.40}" for name in header)
                     raise ValueError(f"{where}: {len(row)} cells, but the first line names {len(header)}: {columns}")
@@ -362,12 +365,13 @@ def _parquet(path: Path) -> Iterator[Row]:
     with open(path, "rb") as file:
         _check_start(file, path)
         try:
-            # buffer_size: pages are read one by one, not a whole column of a row group at once
-            batches = pyarrow.parquet.ParquetFile(file, buffer_size=BLOCK).iter_batches(batch_size=64)
+            # pages are read one by one, not a whole column of a row group at once
+            table = pyarrow.parquet.ParquetFile(file, buffer_size=BLOCK, pre_buffer=False)
             number = 0
-            for batch in batches:
+            for batch in table.iter_batches(batch_size=64):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, f"{path}, row {number}", row
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is not a whole Parquet file, or damaged ({error}); download it again") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path} is not a whole Parquet file, or damaged ({reason}); download it again") from error

@@ -5,6 +5,7 @@ tokenizer that keeps every script, summary-level ROUGE-L over sentence lists, se
 and a bootstrap interval (Lin 2004; the settings of Liu & Lapata 2019: stemming, F1).
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +33,10 @@ def tokenize(text: str, stem: bool = False) -> list[str]:
     Equal to rouge-score's own tokenizer on ASCII text. Oracle labels, trigram blocking and the
     scorer all use this function, so that they can never disagree about what a word is.
     """
-    tokens = text.encode().translate(_ASCII).decode().split() if text.isascii() else _TOKEN.findall(text.lower())
+    if text.isascii():
+        tokens = text.encode().translate(_ASCII).decode().split()
+    else:  # é is one character or two, ﬁ one or two: NFKC has one spelling of each
+        tokens = _TOKEN.findall(unicodedata.normalize("NFKC", text.lower()))
     # rouge-score leaves words of up to three letters alone, and Porter's rules are English.
     return [_stem(t) if len(t) > 3 and t.isascii() else t for t in tokens] if stem else tokens
 

@@ -147,24 +147,11 @@ def finish(folder: str | Path) -> None:
         OSError: if ``folder`` cannot be written here.
     """
     folder = Path(folder)
-    new = folder / NEW
-    if not new.is_dir():
+    if not (folder / NEW).is_dir():
         return
     try:
         with _locked(folder, exclusive=True):
-            names = sorted(os.listdir(new)) if new.is_dir() else []  # another process may have been first
-            if CHECKSUMS in names:
-                before, after = _checksums(folder) or {}, _checksums(new) or {}
-                for name in before.keys() - after.keys():
-                    # One that was changed since is no longer what we wrote.
-                    if (folder / name).is_file() and sha256(folder / name) == before[name]:
-                        (folder / name).unlink()
-                # The checksums last: until then the older ones say which files were ours.
-                names = [name for name in names if name != CHECKSUMS] + [CHECKSUMS]
-            for name in names:
-                os.replace(new / name, folder / name)
-            with suppress(FileNotFoundError):
-                new.rmdir()
+            _move_in(folder)
     except OSError as error:
         raise OSError(
             f"{folder} holds a new version that is not yet in place ({NEW}), and it cannot be moved there: "
@@ -172,11 +159,29 @@ def finish(folder: str | Path) -> None:
         ) from error
 
 
+def _move_in(folder: Path) -> None:
+    """Move what is in ``NEW`` to its place; it can be killed and repeated at any step."""
+    new = folder / NEW
+    if not new.is_dir():
+        return  # another process was first
+    names = os.listdir(new)
+    if CHECKSUMS in names:  # else the older checksums are gone, and what they alone listed went before them
+        before, after = _checksums(folder) or {}, _checksums(new) or {}
+        for name in before.keys() - after.keys():
+            # One that was changed since is no longer what we wrote.
+            if (folder / name).is_file() and sha256(folder / name) == before[name]:
+                (folder / name).unlink()
+    for name in names:
+        os.replace(new / name, folder / name)
+    new.rmdir()
+
+
 def _commit(staging: Path, target: Path) -> None:
     """Make ``staging`` the valid version of ``target``, by one rename."""
     if not target.exists():
         staging.rename(target)
         return
+    _move_in(target)  # another process may have died meanwhile
     _refuse_files_of_others(target, [file.name for file in staging.iterdir()])
     staging.rename(target / NEW)
 
@@ -201,7 +206,7 @@ def _refuse_files_of_others(folder: Path, names: Collection[str]) -> None:
         file = folder / name
         written = downloaded or (ours is not None and (name in ours or name == CHECKSUMS))
         if os.path.lexists(file) and (file.is_dir() or not written):
-            raise FileExistsError(f"{file} is in the way: bertsum-lite did not write it; move it or take another folder")
+            raise FileExistsError(f"{file} was not written by bertsum-lite; move it, or choose another folder")
 
 
 def _is_model_of_ours(folder: Path) -> bool:
@@ -219,11 +224,15 @@ def _claim(staging: Path) -> int | None:
     what a living one writes is waited for.
     """
     while True:
-        staging.mkdir(exist_ok=True)
-        lock = _lock(staging, exclusive=True)
-        if lock is None or (staging.exists() and os.path.samestat(os.fstat(lock), staging.stat())):
-            break
-        os.close(lock)  # the process we waited for has renamed it
+        lock = None
+        with suppress(FileExistsError):
+            staging.mkdir()
+        with suppress(FileNotFoundError):  # the process that we waited for has renamed it: make another
+            lock = _lock(staging, exclusive=True)
+            if lock is None or os.path.samestat(os.fstat(lock), staging.stat()):
+                break
+        if lock is not None:
+            os.close(lock)
     for left in staging.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     return lock
@@ -295,7 +304,7 @@ def _lock(folder: Path, exclusive: bool) -> int | None:
     """An open descriptor that holds the lock until it is closed; None where there are no locks."""
     if fcntl is None:
         return None
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     with suppress(OSError):  # some network file systems have none
         fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
     return descriptor

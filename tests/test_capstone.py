@@ -8,9 +8,10 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from bertsum_lite import greedy_oracle, lead, load_corpus
+from bertsum_lite import ceiling, greedy_oracle, lead, load_corpus
 from bertsum_lite.checks.capstone import check_predictions
 from bertsum_lite.evaluation import PREDICTIONS, write_predictions
+from bertsum_lite.selection import typical_length
 
 CAPSTONE = ROOT / "exercises" / "capstone"
 RECORDS = load_corpus("harbour", "test", 12).to_list()
@@ -52,6 +53,17 @@ def test_a_good_submission_passes_and_is_placed_between_lead_and_oracle(folder, 
         assert "one good summary for each of 12 documents" in words
         for name in ("yours ", "Lead-3", "oracle ", "ROUGE-1 beside Lead-3: +", "of the way from Lead to the oracle"):
             assert name in words
+
+
+def test_the_oracle_looks_at_every_reference(tmp_path, capsys):
+    """An extract made for whichever reference fits best is no better than the oracle, and no leak."""
+    k = typical_length(RECORDS)
+    best = extracts(lambda r: ceiling(r["document"], r["references"], k))
+    write_predictions(tmp_path / "best", RECORDS, best)
+    assert all(len(record["references"]) == 2 for record in RECORDS)
+    verdict, words = heard(capsys, tmp_path / "best")
+    assert verdict is True
+    assert "100% of the way from Lead to the oracle" in words
 
 
 @pytest.mark.parametrize("mark", ["\ufeff", "\n\n"], ids=("BOM", "blank lines"))

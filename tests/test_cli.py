@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from bertsum_lite import batch, cli, commands
+from bertsum_lite.tiers import CPU, peak_rate, shortened
+from bertsum_lite.training import noam
 
 RECORD = {"id": "a", "document": ["One.", "Two."], "summary": ["One."]}
 TEXT = "One ferry sank. Two storms came on Monday. Three ships were lost. Nobody was hurt."
@@ -88,6 +91,26 @@ def test_the_options_of_training_reach_it(trained, tiny_encoder, capsys, tmp_pat
     assert len(history) == 4  # 12 documents, 3 per update
     assert max(row["lr"] for row in history) == pytest.approx(0.01)
     assert json.loads((tmp_path / "run" / "model" / "config.json").read_text())["window"] == 64
+
+
+def test_few_documents_get_a_schedule_that_leaves_its_warm_up():
+    for settings in (CPU.settings, CPU.writing):
+        for documents in (1, 50, 240, 2_000, 100_000):
+            fitted = shortened(settings, documents)
+            updates = fitted.epochs * math.ceil(documents / fitted.documents_per_update)
+            for before, group in zip(settings.groups, fitted.groups):
+                assert group.warmup <= max(1, updates / 4)
+                assert noam(group.warmup, group.learning_rate, group.warmup) == pytest.approx(peak_rate(before))
+    assert shortened(CPU.writing, 100_000) == CPU.writing
+
+
+def test_a_language_without_rules_of_its_own_trains_and_summarizes(trained, tiny_encoder, capsys, tmp_path):
+    arguments = ["--data", trained, "--output", tmp_path / "run", "--encoder", tiny_encoder, "--language", "pt"]
+    assert run(capsys, "train", *arguments)[0] == 0
+    model = tmp_path / "run" / "model"
+    for options in ([], ["--language", "xx"]):
+        code, out, _ = run(capsys, "summarize", "--text", "O navio parou. Choveu.", "--model", model, *options)
+        assert (code, out != "") == (0, True)
 
 
 def test_training_begins_only_where_it_can_write(trained, tiny_encoder, capsys, tmp_path, monkeypatch):

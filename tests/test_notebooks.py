@@ -8,6 +8,7 @@ import statistics
 
 import nbformat
 import pytest
+from clocks import asserts_on_clocks
 from conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -120,6 +121,37 @@ def test_a_derivation_cell_and_the_library_are_the_same_code(name, source):
 )
 def test_the_comparison_ignores_words_and_sees_changes(changed, equal):
     assert (bare("def f(x):\n    return x") == bare(changed)) is equal
+
+
+EXERCISES = sorted((ROOT / "exercises").rglob("*.ipynb"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *EXERCISES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_asserts_how_fast_the_machine_is(path):
+    """A busy machine is no mistake of the reader's: what is measured in seconds is printed, not asserted."""
+    if path.suffix == ".py":
+        source = path.read_text(encoding="utf-8")
+    else:
+        source = "\n".join(re.sub("^( *)%.*$", r"\1pass", c.source, flags=re.MULTILINE) for c in code_cells(path))
+    assert asserts_on_clocks(source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("start = time()\nassert perf_counter() - start < 3", 1),
+        ("t = perf_counter() - start\nspeed = 1 / t\nassert speed > 2", 1),
+        ("def run(f):\n    start = process_time()\n    return process_time() - start\n\nassert run(f) < run(g)", 1),
+        ("clock = []\nclock.append(f())\npower, _ = polyfit(n, clock)\nassert power < 1.2", 1),
+        ("assert cost[-1]['seconds'] < 60", 1),
+        ("a, b = 1, monotonic()\nassert a == 1", 0),
+        ("first, second = 1, 2\nassert first < second", 0),
+        ("def f():\n    t = monotonic()\n    print(t)\n\nt = 3\nassert t == 3", 0),
+    ],
+)
+def test_assertions_on_a_clock_are_found_through_variables_and_functions(source, found):
+    assert len(asserts_on_clocks(source)) == found
 
 
 def test_the_tolerance_lets_small_differences_pass_and_nothing_else():

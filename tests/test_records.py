@@ -4,6 +4,8 @@ import ast
 import csv
 import gzip
 import json
+import random
+import tracemalloc
 from graphlib import TopologicalSorter
 from itertools import islice
 
@@ -11,7 +13,6 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from conftest import ROOT
-from datasets import Dataset
 
 import bertsum_lite
 from bertsum_lite import corpus
@@ -91,8 +92,12 @@ def test_a_byte_order_mark_blank_lines_and_windows_line_ends_are_fine(tmp_path):
     rows = [load_corpus(path).to_list() for path in (plain, windows, array)]
     assert rows[0] == rows[1] == rows[2]
     assert rows[0][0]["document"] == ["渡轮。", "😀 [CLS]"]
-    table = write(tmp_path / "d.csv", "", "text,summary", "A b. C d.,E f.", encoding="utf-8-sig", end="\r\n")
-    assert list(read_records(table)) == [{"id": "3", "document": ["A b.", "C d."], "summary": ["E f."]}]
+    table = write(
+        tmp_path / "d.csv", "", "text,summary", "They left. He stayed.,It rained.", encoding="utf-8-sig", end="\r\n"
+    )
+    assert list(read_records(table)) == [
+        {"id": "3", "document": ["They left.", "He stayed."], "summary": ["It rained."]}
+    ]
 
 
 def test_a_packed_file_is_known_by_its_content(tmp_path):
@@ -124,8 +129,13 @@ def test_a_folder_holds_one_file_for_each_split(tmp_path):
         load_corpus(tmp_path, "test")
 
 
+def test_rows_of_empty_cells_are_passed_over(tmp_path):
+    file = write(tmp_path / "a.csv", "text,summary", ",", "They left.,Gone.", ",", ",")
+    assert list(read_records(file)) == [{"id": "3", "document": ["They left."], "summary": ["Gone."]}]
+
+
 def test_very_long_cells_and_lines_are_read(tmp_path):
-    long = {"id": "a", "text": "A b. C d.", "summary": "E.", "notes": "word " * 200_000}
+    long = {"id": "a", "text": "They left. He stayed.", "summary": "E.", "notes": "word " * 200_000}
     for file in write_in_every_format(tmp_path, [long]):
         (record,) = read_records(file)
         assert record["notes"] == long["notes"], file.name
@@ -144,7 +154,7 @@ def test_size_stops_reading_before_what_is_broken(tmp_path):
 
 
 def test_arrays_are_read_in_blocks_of_any_size(tmp_path, monkeypatch):
-    rows = [{**RECORD, "id": 'é\\"[]{}, \ud83d\udca9 😀', "n": [[-1.5e-7, {}], [], {"a": [True, None]}]}] * 3
+    rows = [{**RECORD, "id": 'é\\"[]{}, \ud83d 😀', "n": [[-1.5e-7, {}], [], {"a": [True, None]}]}] * 3
     for text in (json.dumps(rows), json.dumps(rows, indent=1), json.dumps(rows, ensure_ascii=False, indent=2)):
         file = tmp_path / "a.json"
         file.write_bytes(text.encode("utf-8", "backslashreplace"))
@@ -154,17 +164,21 @@ def test_arrays_are_read_in_blocks_of_any_size(tmp_path, monkeypatch):
         monkeypatch.undo()
 
 
-def test_no_more_of_an_array_is_read_than_is_asked_for(tmp_path, monkeypatch):
-    file = write(tmp_path / "a.json", json.dumps([RECORD] * 50_000))
-    sizes = []
-    decode = json.JSONDecoder.raw_decode
-    monkeypatch.setattr(
-        json.JSONDecoder,
-        "raw_decode",
-        lambda self, text, start: (sizes.append(len(text)), decode(self, text, start))[1],
-    )
-    assert sum(1 for _ in read_records(file)) == 50_000
-    assert max(sizes) < 1_000_000 < file.stat().st_size
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    draw = random.Random(0)
+    rows = [{"text": "One.", "summary": "Two.", "notes": draw.randbytes(5000).hex()} for _ in range(1000)]
+    packed = tmp_path / "packed.json.gz"
+    packed.write_bytes(gzip.compress(json.dumps(rows).encode(), compresslevel=1))
+    table = tmp_path / "table.parquet"
+    pages = {"use_dictionary": False, "write_batch_size": 10}  # the smallest part that Parquet can read is a page
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), table, **pages)
+    lines, cells = write_jsonl(tmp_path / "lines.jsonl", rows), write_table(tmp_path / "table.csv", rows)
+    for file in (lines, packed, cells, table):
+        tracemalloc.start()
+        assert sum(1 for _ in read_records(file)) == len(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2_000_000, (file.name, peak)  # of 10 MB
 
 
 # Columns
@@ -187,11 +201,11 @@ def test_the_usual_columns_are_known(tmp_path, text, summary):
 
 
 def test_other_columns_can_be_named(tmp_path):
-    file = write_table(tmp_path / "a.csv", [{"body": "A b. C d.", "abstract": "E f.", "text": "x"}])
+    file = write_table(tmp_path / "a.csv", [{"body": "They left. He stayed.", "abstract": "It rained.", "text": "x"}])
     with pytest.raises(ValueError, match="line 2: no summary .*there are body, abstract, text; .*--summary-column"):
         load_corpus(file)
     columns = {"text_column": "body", "summary_column": "abstract"}
-    wanted = {"id": "2", "document": ["A b.", "C d."], "summary": ["E f."], "text": "x"}
+    wanted = {"id": "2", "document": ["They left.", "He stayed."], "summary": ["It rained."], "text": "x"}
     assert load_corpus(file, **columns).to_list() == list(stream_corpus(file, **columns)) == [wanted]
     with pytest.raises(ValueError, match="line 2: no field 'Body'; there are body, .*--text-column"):
         load_corpus(file, text_column="Body")
@@ -218,10 +232,10 @@ def test_highlights_are_a_summary_as_text_and_marks_as_numbers(tmp_path):
 
 
 def test_a_dialogue_is_split_into_its_turns(tmp_path):
-    row = {"dialogue": "#A#: Hi. How are you?\r\n\r\n#B#: Fine.", "summary": "A greets B. B is fine."}
+    row = {"dialogue": "#A#: Hi. How are you?\r\n\r\n#B#: Fine.", "summary": "Al greets Bo. Bo is fine."}
     (record,) = read_records(write_jsonl(tmp_path / "a.jsonl", [row]))
     assert record["document"] == ["#A#: Hi. How are you?", "#B#: Fine."]
-    assert record["summary"] == ["A greets B.", "B is fine."]
+    assert record["summary"] == ["Al greets Bo.", "Bo is fine."]
 
 
 def test_the_language_is_the_record_s_or_the_argument(tmp_path):
@@ -234,14 +248,23 @@ def test_the_language_is_the_record_s_or_the_argument(tmp_path):
 
 
 def test_without_summaries_a_record_may_lack_one_and_one_that_is_there_is_checked(tmp_path):
-    texts = [{"text": "A b. C d."}, {"text": "A b.", "summary": None}, {"text": "A b.", "summary": "E f."}]
+    texts = [
+        {"text": "They left. He stayed."},
+        {"text": "They left.", "summary": None},
+        {"text": "They left.", "summary": "It rained."},
+    ]
     records = list(stream_corpus(write_jsonl(tmp_path / "a.jsonl", texts), summaries=False))
-    assert [record.get("summary") for record in records] == [None, None, ["E f."]]
+    assert [record.get("summary") for record in records] == [None, None, ["It rained."]]
     assert "summary" not in records[1]
-    table = write_table(tmp_path / "a.csv", [{"text": "A b.", "summary": ""}])
-    assert list(stream_corpus(table, summaries=False)) == [{"id": "2", "document": ["A b."]}]
+    table = write_table(tmp_path / "a.csv", [{"text": "They left.", "summary": ""}])
+    assert list(stream_corpus(table, summaries=False)) == [{"id": "2", "document": ["They left."]}]
     with pytest.raises(ValueError, match="line 1: 'summary' must be a list"):
         list(stream_corpus(write_jsonl(tmp_path / "b.jsonl", [{"text": "A.", "summary": 3}]), summaries=False))
+
+
+def test_a_summary_need_not_have_a_letter(tmp_path):
+    record = {**RECORD, "summary": ["???"]}
+    assert list(read_records(write_jsonl(tmp_path / "a.jsonl", [record]))) == [record]
 
 
 # Ids and fields
@@ -253,7 +276,7 @@ def test_ids_are_strings_and_what_is_missing_gets_its_place(tmp_path):
     file = write(tmp_path / "a.jsonl", *map(json.dumps, rows), "", line)
     assert [record["id"] for record in load_corpus(file)] == ["a1", "2", "3", "4", "6"]
     assert [record["id"] for record in read_records(write(tmp_path / "a.json", f"[{line},\n{line}]"))] == ["1", "2"]
-    table = write(tmp_path / "a.csv", "id,text,summary", ',"A\nb.",C.', ",A b.,C.", "x,A b.,C.")
+    table = write(tmp_path / "a.csv", "id,text,summary", ',"A\nb.",C.', ",They left.,C.", "x,They left.,C.")
     assert [record["id"] for record in read_records(table)] == ["2", "4", "x"]
     file = write_parquet(tmp_path / "a.parquet", [{"id": id, **ARTICLE} for id in (7, None)])
     assert [record["id"] for record in load_corpus(file)] == ["7", "2"]
@@ -305,7 +328,6 @@ def test_a_field_of_two_types_is_named_with_both_places(tmp_path, first, other):
         ('{"document": "", "summary": ["A."]}', "line 2: 'document' has no sentence"),
         ('{"document": ["😀", "!"], "summary": ["A."]}', "line 2: 'document' has no sentence .*😀"),
         ('{"text": "😀 😀", "summary": "A."}', "line 2: 'text' has no sentence"),
-        ('{"article": ["A b. C d. E f."], "summary": "A."}', "line 2: 'article' is a list of one string .*as a string"),
         ('{"document": ["A."], "summary": ["A."], "references": "x"}', "line 2: 'references' must be a list"),
         ('{"document": ["A."], "summary": ["A."], "references": ["x"]}', "line 2: a reference is one string"),
         ('{"document": ["A."], "summary": ["A."], "n": NaN}', "line 2: not JSON: NaN"),
@@ -350,7 +372,10 @@ def test_bytes_that_are_not_utf8_are_named_with_their_place(tmp_path):
     message = break_file(tmp_path / "b.json", array.encode("latin-1"))
     assert "record 1 (line 1), byte 17: not UTF-8 (0xE9)" in message
     assert "iconv -f LATIN1 -t UTF-8" in message
-    table = "text,summary\nA b.,C.\n日本 café,é\n".encode().replace(b"\xc3\xa9", b"\xe9")
+    assert "record 2 (line 3), byte 17" in break_file(
+        tmp_path / "d.json", f"[{{\n{line[1:].replace('é', 'e')},\n{line}]".encode("latin-1")
+    )
+    table = "text,summary\nThey left.,C.\n日本 café,é\n".encode().replace(b"\xc3\xa9", b"\xe9")
     assert "line 3, byte 11: not UTF-8 (0xE9)" in break_file(tmp_path / "a.csv", table)
     assert "iconv -f UTF-16" in break_file(tmp_path / "c.csv", "text,summary\n".encode("utf-16"))
 
@@ -381,7 +406,7 @@ def test_what_is_no_corpus_is_named(tmp_path):
         assert "holds no records" in break_file(tmp_path / name, "\n \n" if name != "b.csv" else "\n\n")
     assert "holds no records" in break_file(tmp_path / "c.json", "[ ]")
     assert "holds no records" in break_file(tmp_path / "c.csv", "text,summary\n")
-    assert ".csv" in break_file(tmp_path / "d.txt", "A b.")
+    assert ".csv" in break_file(tmp_path / "d.txt", "They left.")
     (tmp_path / "e.jsonl").mkdir()
     with pytest.raises(IsADirectoryError, match="e.jsonl is a folder"):
         list(read_records(tmp_path / "e.jsonl"))
@@ -394,11 +419,17 @@ def test_what_is_no_corpus_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('text,summary\nA b.,C.\n"A b.,C.\nD,E\n', "line 3: a quotation mark"),
+        ('text,summary\nThey left.,C.\n"They left.,C.\nD,E\n', "line 3: a quotation mark"),
         ('text,summary\n"A" b.,C.\n', "line 2: a quotation mark"),
-        ("text,summary\nA b.,C.\nA b., c,D.\n", "line 3: 3 cells, but the first line names 2: text, summary"),
+        (
+            "text,summary\nThey left.,C.\nThey left., c,D.\n",
+            "line 3: 3 cells, but the first line names 2: text, summary",
+        ),
         ("text,summary,text\n1,2,3\n", "line 1: two columns have the same name"),
-        ("A b. C d.,E f.\nG h.,I j.\n", "line 2: no text .* there are A b. C d., E f.; "),
+        (
+            "They left. He stayed.,It rained.\nShe slept.,All well.\n",
+            "line 2: no text .* there are They left. He stayed., It rained.; ",
+        ),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, text, message):
@@ -508,9 +539,3 @@ def test_no_modules_import_each_other_in_a_circle():
     graph = {name: names.keys() & imports(file.read_text(encoding="utf-8")) for name, file in names.items()}
     assert {"bertsum_lite.records", "bertsum_lite.tinynews"} <= graph["bertsum_lite.corpus"]
     TopologicalSorter(graph).prepare()  # a CycleError names the circle
-
-
-def test_the_lowest_modules_import_nothing_of_ours():
-    for name in ("layers", "rouge", "sentences"):
-        source = (ROOT / "bertsum_lite" / f"{name}.py").read_text(encoding="utf-8")
-        assert not [module for module in imports(source) if module.startswith("bertsum_lite")], name

@@ -113,6 +113,11 @@ assert len(bertsum_lite.load_corpus("harbour", "test")) and len(bertsum_lite.loa
     assert run.stdout.strip() == str(site / "bertsum_lite" / "data")
 
 
+def test_the_readme_s_cpu_build_of_torch_is_the_one_we_test():
+    pin = re.search(r"^torch==\S+", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)[0]
+    assert f"pip install {pin} --index-url" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_readme_s_scores_are_the_notebook_s():
     notebook = json.loads((ROOT / "notebooks" / "07_extractive_finetuning.ipynb").read_text(encoding="utf-8"))
     mime = "application/vnd.bertsum-lite.scores+json"

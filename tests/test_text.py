@@ -15,50 +15,9 @@ from bertsum_lite.corpus import load_corpus
 from bertsum_lite.oracle import ceiling, exhaustive_oracle, greedy_oracle, labels, sentence_scores
 from bertsum_lite.rouge import corpus_rouge, rouge, tokenize
 from bertsum_lite.selection import select
-from bertsum_lite.sentences import clean, join_sentences, split_sentences
 
 CHINESE = ["渡轮周五停运。", "市议会投票保留夜班渡轮。", "居民说他们很高兴。"]
 ARABIC = ["توقفت العبارة يوم الجمعة.", "صوت المجلس لصالح العبارة الليلية."]
-
-
-# sentences
-
-
-def test_abbreviations_numbers_and_quotations_do_not_end_a_sentence():
-    text = 'Dr. Oke paid $3.5 million at 5 p.m. yesterday. "Was it fair?" she asked. He left.'
-    assert split_sentences(text) == [
-        "Dr. Oke paid $3.5 million at 5 p.m. yesterday.",
-        '"Was it fair?" she asked.',
-        "He left.",
-    ]
-
-
-def test_a_line_break_is_space_and_a_blank_line_ends_a_sentence():
-    assert split_sentences("The ferry\nstopped. A headline without stop\n\nThen it sailed.") == [
-        "The ferry stopped.",
-        "A headline without stop",
-        "Then it sailed.",
-    ]
-
-
-def test_chinese_is_split_and_joined_without_spaces():
-    assert split_sentences("".join(CHINESE), "zh") == CHINESE
-    assert join_sentences(CHINESE) == "".join(CHINESE)
-    assert join_sentences(["One.", "Two."]) == "One. Two."
-
-
-def test_lone_surrogates_and_white_space_are_cleaned_and_pairs_kept():
-    assert clean("a\ud800b \n\t c \U0001f600") == "a\ufffdb c \U0001f600"
-
-
-def test_unknown_language_names_the_known_ones():
-    with pytest.raises(ValueError, match="no sentence rules for language 'xx'; known are .*en"):
-        split_sentences("A.", "xx")
-
-
-@pytest.mark.parametrize("text", ["", " \n\n ", "\u200b"])
-def test_empty_text_gives_no_crash(text):
-    assert len(split_sentences(text)) <= 1
 
 
 # rouge
@@ -100,6 +59,11 @@ def test_summary_level_l_differs_from_one_long_line():
 
 def test_a_line_break_inside_a_sentence_is_not_a_sentence_break():
     assert rouge(["The council\nmet."], [["met the council."]]) == rouge(["The council met."], [["met the council."]])
+
+
+def test_a_letter_stored_as_two_characters_is_the_same_letter():
+    assert rouge(["Le café a fermé"], [["Le cafe\u0301 a ferme\u0301"]])["rouge2"] == 100
+    assert tokenize("ﬁrst ＡＢＣ") == ["first", "abc"]
 
 
 def test_one_reference_is_picked_by_rouge_1_for_all_metrics():

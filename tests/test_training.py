@@ -13,8 +13,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from bertsum_lite.training import Group, TrainingConfig, noam, plan, train
+from bertsum_lite import training
+from bertsum_lite.storage import NEW
+from bertsum_lite.training import (
+    Group,
+    TrainingConfig,
+    _fingerprint,
+    chosen_precision,
+    noam,
+    plan,
+    train,
+    use_bf16,
+)
 
 WORKER = Path(__file__).with_name("train_worker.py")
 CONFIG = TrainingConfig(
@@ -117,18 +129,213 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tiny, records, tmp_path, stop)
     assert names == {"model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json", "SHA256SUMS"}
 
 
-def test_a_checkpoint_of_another_run_or_damaged_is_refused(tiny, records, tmp_path):
+@pytest.fixture
+def begun(tiny, records, tmp_path):
+    """A run of one epoch with a checkpoint in ``tmp_path / "c"``; goes on with changes and returns the refusal."""
+    config = replace(CONFIG, epochs=1, save_every=5)
     model = tiny()
     examples = model.examples(records)
-    config = replace(CONFIG, epochs=1, save_every=5)
     train(model, examples, model.collate, config, tmp_path / "c")
-    with pytest.raises(ValueError, match="checkpoint of another run"):
-        train(tiny(), examples, tiny().collate, replace(config, seed=1), tmp_path / "c")
-    with pytest.raises(ValueError, match="checkpoint of another run"):
-        train(tiny(), examples[:-1], tiny().collate, config, tmp_path / "c")
+
+    def go_on(model=None, examples=examples, **changes) -> str:
+        model = model or tiny()
+        with pytest.raises(ValueError, match="checkpoint|optimizer") as refusal:
+            train(model, examples, model.collate, replace(config, **changes), tmp_path / "c")
+        return str(refusal.value)
+
+    go_on.examples = examples
+    return go_on
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_each_difference_named(begun, tiny, records):
+    said = begun(tiny(loss="bce", encoder_dropout=0.5), seed=1, epochs=3)
+    assert (
+        "is a checkpoint of another run: epochs: 1 in the checkpoint, 3 now; seed: 0 in the checkpoint, 1 now" in said
+    )
+    assert "loss: 'listwise' in the checkpoint, 'bce' now" in said
+    assert "encoder_dropout: 0.0 in the checkpoint, 0.5 now" in said
+    assert "encoder.hidden_dropout_prob: 0.0 in the checkpoint, 0.5 now" in said
+    assert said.count(" now") == 6  # the encoder has two of these
+    assert "; the examples" not in said
+    groups = (Group("", 2e-2, 5),)
+    assert "groups: [{'prefix': '', 'learning_rate': 0.01" in begun(groups=groups)
+    assert "precision: 'no' in the checkpoint, 'bf16' now" in begun(precision="bf16")
+    frozen = tiny()
+    frozen.encoder.requires_grad_(False)
+    assert "trained tensors: " in begun(frozen)
+
+
+def test_other_examples_than_the_checkpoints_are_refused(begun, tiny, records):
+    assert "run: the examples differ (40 in the checkpoint, 39 now)." in begun(examples=begun.examples[:-1])
+    other = [{**record, "document": [*record["document"], "One more."]} for record in records]
+    for examples in (tiny().examples(other), begun.examples[::-1]):
+        assert "run: the examples differ (40 both times, but other texts, labels or windows)." in begun(
+            examples=examples
+        )
+
+
+def test_the_encoder_that_the_checkpoint_began_with_must_be_the_same(begun, tiny):
+    model = tiny()
+    model.config.initialized_from = "minilm"
+    assert "initialized_from: 'sha256:" in begun(model)
+
+
+def test_examples_of_any_kind_are_told_apart():
+    class Plain:
+        def __init__(self, ids, extra):
+            self.ids, self.extra = ids, extra
+
+    def digest(*examples):
+        return _fingerprint(examples)["digest"]
+
+    assert digest(Plain([1], {"a": torch.rand(2)})) != digest(Plain([2], None))
+    assert digest(Plain([1], torch.rand(3)), [2, "\ud800"]) == digest(Plain([1], torch.rand(3)), [2, "\ud800"])
+    assert digest([Plain([1], None)]) == digest([Plain([1], None)])  # not where they lie in memory
+    assert digest([1], [2]) != digest([2], [1])
+    assert digest([1], [2]) != digest([1, 2])
+
+
+def test_a_damaged_checkpoint_is_refused(begun, tmp_path):
     (tmp_path / "c" / "optimizer.safetensors").write_bytes(b"x")
-    with pytest.raises(ValueError, match="optimizer.safetensors is damaged"):
-        train(tiny(), examples, tiny().collate, config, tmp_path / "c")
+    assert "optimizer.safetensors is damaged" in begun()
+
+
+@pytest.mark.parametrize("state", ['{"config": {}, "examples": 40, "history": []}', "[]", "not JSON", '{"run": {}}'])
+def test_a_checkpoint_of_version_0_1_0_or_of_others_is_refused_and_stays(begun, tmp_path, state):
+    (tmp_path / "c" / "state.json").write_text(state)
+    (tmp_path / "c" / "SHA256SUMS").unlink()
+    assert "holds no checkpoint that this version can go on from (version 0.1.0" in begun()
+    assert (tmp_path / "c" / "state.json").read_text() == state
+
+
+def test_a_file_in_the_way_of_a_checkpoint_is_known_before_the_first_update(tiny, records, tmp_path):
+    (tmp_path / "model.safetensors").write_text("somebody's")
+    model, seen = tiny(), []
+    with pytest.raises(OSError, match="cannot write to.*model.safetensors was not written by bertsum-lite"):
+        train(model, model.examples(records), model.collate, CONFIG, tmp_path, on_update=seen.append)
+    assert not seen
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_checkpoint_lies_beside_files_of_others(tiny, records, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    model = tiny()
+    train(model, model.examples(records), model.collate, replace(CONFIG, save_every=5), tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert json.loads((tmp_path / "state.json").read_text())["run"]["settings"]["precision"] == "no"
+
+
+def test_a_checkpoint_whose_last_step_was_cut_off_is_finished_first(begun, tiny, tmp_path):
+    (tmp_path / "c").rename(tmp_path / "complete")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "complete").rename(tmp_path / "c" / NEW)
+    assert "seed: 0 in the checkpoint, 1 now" in begun(seed=1)
+
+
+# precision
+
+
+@pytest.mark.parametrize(
+    ("cuda", "bf16", "capabilities", "chosen"),
+    [
+        (True, True, {}, "bf16"),  # A100, H100
+        (True, False, {"avx512_bf16": True}, "fp16"),  # Colab's T4
+        (False, False, {"amx_bf16": True}, "bf16"),
+        (False, False, {"avx2": True}, "no"),
+    ],
+)
+def test_auto_is_what_the_processor_computes_in(monkeypatch, cuda, bf16, capabilities, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert chosen_precision() == chosen_precision("auto") == chosen
+    assert use_bf16() == (chosen == "bf16")
+    assert [chosen_precision("no"), chosen_precision("bf16")] == ["no", "bf16"]
+    if cuda:
+        assert chosen_precision("fp16") == "fp16"
+        cpu = "bf16" if any(capabilities.values()) else "no"
+        assert chosen_precision("auto", "cpu") == cpu  # with --device cpu on a machine that has a GPU
+
+
+def test_a_precision_that_there_is_not_is_refused(tiny, records, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    model = tiny()
+    examples = model.examples(records)
+    for wrong, said in (("fp32", "one of no, bf16, fp16, auto; got 'fp32'"), ("fp16", "fp16. needs a CUDA GPU")):
+        with pytest.raises(ValueError, match=said):
+            train(model, examples, model.collate, replace(CONFIG, precision=wrong))
+
+
+def test_what_counts_on_resuming_is_what_auto_means_here(tiny, records, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    config, model = replace(CONFIG, epochs=1, save_every=5, precision="auto"), tiny()
+    examples = model.examples(records)
+    history = train(model, examples, model.collate, config, tmp_path)
+    assert train(tiny(), examples, model.collate, replace(config, precision="no"), tmp_path) == history
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    with pytest.raises(ValueError, match="precision: 'no' in the checkpoint, 'bf16' now"):
+        train(tiny(), examples, model.collate, config, tmp_path)
+
+
+@pytest.fixture
+def fp16_on_a_cpu(monkeypatch):
+    """No GPU here: the same loop, with torch's loss scaler for CPUs."""
+    monkeypatch.setattr(training, "chosen_precision", lambda *_: "fp16")
+
+
+def test_fp16_learns_what_float32_learns_and_weights_stay_float32(tiny, records, fp16_on_a_cpu, monkeypatch):
+    model = tiny()
+    history = train(model, model.examples(records), model.collate, replace(CONFIG, precision="fp16"))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    monkeypatch.undo()
+    exact = tiny()
+    expected = train(exact, exact.examples(records), exact.collate, CONFIG)
+    assert [row["loss"] for row in history] == pytest.approx([row["loss"] for row in expected], rel=0.02)
+    assert history != expected
+
+
+def test_fp16_leaves_out_updates_that_overflow_and_resumes_exactly(tiny, records, tmp_path, fp16_on_a_cpu):
+    def fresh(model_calls):
+        """Of this model's first two updates the gradients are infinite, as if the factor were too large."""
+        model = tiny(dropout=0.1)
+        forward = model.forward
+
+        def overflowing(**batch):
+            output = forward(**batch)
+            model_calls.append(1)
+            if len(model_calls) <= 2:
+                output.loss.register_hook(lambda gradient: gradient * float("inf"))
+            return output
+
+        model.forward = overflowing
+        return model
+
+    config = replace(CONFIG, tokens_per_batch=10_000)  # an update is one batch
+    calls: list[int] = []
+    whole, parted = fresh([]), fresh(calls)
+    before = {name: value.clone() for name, value in parted.state_dict().items()}
+    examples = whole.examples(records)
+    train(whole, examples, whole.collate, config)
+    for step in (2, 7):
+        with pytest.raises(RuntimeError, match="enough"):
+            train(parted, examples, parted.collate, replace(config, save_every=1), tmp_path / "c", stop_at(step + 1))
+        state = json.loads((tmp_path / "c" / "state.json").read_text())
+        assert state["scaler"]["scale"] == 2.0**14  # halved twice
+        assert state["scaler"]["_growth_tracker"] == step - 2
+        if step == 2:
+            weights = load_file(tmp_path / "c" / "model.safetensors")
+            assert all(torch.equal(value, before[name]) for name, value in weights.items())
+        parted = fresh(calls)
+    train(parted, examples, parted.collate, replace(config, save_every=1), tmp_path / "c")
+    assert same(whole, parted)
+
+
+def stop_at(step):
+    def stop(history):
+        if len(history) == step:
+            raise RuntimeError("enough")
+
+    return stop
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_training_goes_on_to_the_same_end(tiny, records, tmp_path):

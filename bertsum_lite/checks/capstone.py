@@ -13,7 +13,7 @@ from pathlib import Path
 from bertsum_lite.baselines import lead
 from bertsum_lite.corpus import load_corpus, references
 from bertsum_lite.evaluation import PREDICTIONS, _digest, paired_bootstrap
-from bertsum_lite.oracle import greedy_oracle
+from bertsum_lite.oracle import ceiling
 from bertsum_lite.rouge import corpus_rouge, tokenize
 from bertsum_lite.selection import typical_length
 from bertsum_lite.storage import check_folder
@@ -135,7 +135,7 @@ def scores(file: Path, records: list[dict], summaries: list[list[str]]) -> bool:
     k, golds = typical_length(records), [references(record) for record in records]
     chosen = {
         f"Lead-{k}": [lead(record["document"], k) for record in records],
-        "oracle": [sorted(greedy_oracle(record["document"], record["summary"], k)) for record in records],
+        "oracle": [ceiling(record["document"], gold, k) for record, gold in zip(records, golds)],
     }
     systems = {n: [[r["document"][i] for i in row] for r, row in zip(records, rows)] for n, rows in chosen.items()}
     results = {name: corpus_rouge(told, golds) for name, told in {"yours": summaries, **systems}.items()}

@@ -13,6 +13,7 @@ from bertsum_lite import ExtractiveConfig, ExtractiveSummarizer, corpus_rouge, l
 from bertsum_lite.checks import Wrong, agree, compare, exercise, gradients, hint
 from bertsum_lite.checks.tools import Answer, number, numbers, same
 from bertsum_lite.corpus import references
+from bertsum_lite.encoding import Window
 from bertsum_lite.rouge import tokenize
 from bertsum_lite.training import noam
 
@@ -265,7 +266,8 @@ def loop(model, records, updates, peak, warmup, faults=()):
     """The training loop, with faults by name."""
     examples = model.examples(records)
     if "alone" in faults:
-        examples = model.examples([{**r, "document": r["document"][:1]} for r in records])
+        firsts = [(w, w.sentence_ids.count(0)) for w in examples]
+        examples = [Window(w.input_ids[:n], w.sentence_ids[:n], labels=w.labels[:1]) for w, n in firsts]
     size = 1 if "singly" in faults else len(examples) if "whole" in faults else 4
     batches = [model.collate(examples[i : i + size]) for i in range(0, len(examples), size)]
     batches = batches[:1] if "first" in faults else batches
