@@ -16,6 +16,7 @@ UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 
 # The zero-width space and the byte order mark separate words or files; inside a word they mean nothing.
 AS_SPACE = str.maketrans("\u200b\ufeff", "  ")
+CONTROLS = dict.fromkeys(c for c in (*range(0x20), *range(0x7F, 0xA0)) if not chr(c).isspace())  # no text at all
 BREAKS = str.maketrans(dict.fromkeys("\n\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029", " "))
 VISIBLE = regex.compile(r"[^\s\p{Default_Ignorable_Code_Point}\p{Cc}]")
 WORD = regex.compile(r"(?V1)[[\p{L}\p{N}]--\p{Default_Ignorable_Code_Point}]")
@@ -77,13 +78,13 @@ TAG = regex.compile(r"(?i)</?(?:p|div|br|span|a|h[1-6]|li|ul|ol|table|tr|td|html
 
 
 def clean(text: str) -> str:
-    """Return ``text`` on one line: white space folded, invisible words dropped, lone surrogates as U+FFFD.
+    """Return ``text`` on one line: white space folded, control characters dropped, lone surrogates as U+FFFD.
 
-    Zero-width spaces and byte order marks are white space. All other invisible characters stay where they touch
-    visible ones: scripts and emoji are built with joiners.
+    Zero-width spaces and byte order marks are white space. All other invisible characters stay, since scripts and
+    emoji are built with joiners; but where nothing is visible, there is no text.
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return " ".join(word for word in text.translate(AS_SPACE).split() if VISIBLE.search(word))
+    return " ".join(text.translate(AS_SPACE | CONTROLS).split()) if VISIBLE.search(text) else ""
 
 
 def split_sentences(text: str, language: str = "en") -> list[str]:

