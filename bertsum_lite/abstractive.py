@@ -192,14 +192,14 @@ class AbstractiveSummarizer(BertsumModel):
 
     @classmethod
     def from_encoder(
-        cls, name: str = MINILM, config: AbstractiveConfig | None = None, layers: int | None = None
+        cls, name: str = MINILM, config: AbstractiveConfig | None = None, layers: int | None = None, **hub
     ) -> "AbstractiveSummarizer":
         """As ``BertsumModel.from_encoder``; the decoder's token vectors start as the encoder's.
 
         Raises:
             ValueError: if the vocabulary has no unused tokens to open and close a summary with.
         """
-        model = super().from_encoder(name, config, layers)
+        model = super().from_encoder(name, config, layers, **hub)
         if not all(t.startswith("[unused") for t in model.tokenizer.convert_ids_to_tokens([START, END, NEXT])):
             raise ValueError(f"the vocabulary of {name} has no [unused…] tokens at 1, 2 and 3, which summaries need")
         model.decoder.embedding.weight.data.copy_(model.encoder.embeddings.word_embeddings.weight)

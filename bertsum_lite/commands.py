@@ -49,7 +49,7 @@ def train(args: argparse.Namespace) -> None:
     model = kind.from_encoder(args.init_from or args.encoder, config)
     examples = model.examples(records)
     say(f"{len(examples):,} training examples, {sum(map(len, examples)):,} tokens")
-    if checkpoint.exists():
+    if (checkpoint / "state.json").exists():
         say(f"going on from {checkpoint}")
     settings = replace(settings, epochs=args.epochs or settings.epochs)
     if args.task == "extractive" and len(examples) < 1000:

@@ -82,10 +82,10 @@ class DualEncoder(BertsumModel):
 
     @classmethod
     def from_encoder(
-        cls, name: str = MINILM, config: DualConfig | None = None, layers: int | None = None
+        cls, name: str = MINILM, config: DualConfig | None = None, layers: int | None = None, **hub
     ) -> "DualEncoder":
         """As ``BertsumModel.from_encoder``; both encoders start as the same one."""
-        model = super().from_encoder(name, config, layers)
+        model = super().from_encoder(name, config, layers, **hub)
         if model.summary_encoder is not None:
             model.summary_encoder.load_state_dict(model.encoder.state_dict())
         return model

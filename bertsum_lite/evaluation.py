@@ -68,9 +68,9 @@ def read_predictions(place: str | Path, records: Sequence[dict]) -> list[list[st
     Raises a ``FileNotFoundError`` if there are none, a ``ValueError`` if they are damaged or of other documents.
     """
     file = Path(place) / PREDICTIONS
+    check_folder(place)  # first: it finishes what an interrupted run has left
     if not file.is_file():
         raise FileNotFoundError(f"{file} is not there: give evaluate the system that writes it")
-    check_folder(place)
     lines = file.read_text(encoding="utf-8").split("\n")[:-1]  # not splitlines: U+2028 may stand in a text
     rows = {row["id"]: row for row in map(json.loads, lines)}
     remedy = "give evaluate another folder, or remove this one and run the system again"

@@ -5,32 +5,28 @@ fit the memory, the batches are dealt to the processes, and their gradients add 
 accumulation follows from the machine, and the result does not.
 """
 
-import hashlib
-import json
 import math
 import random
-import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from bertsum_lite.checkpoint import CHECKPOINT, History, identity, load_checkpoint, save_checkpoint
 from bertsum_lite.encoding import token_batches
-from bertsum_lite.storage import check_folder, check_writable, new_folder, reading
+from bertsum_lite.storage import check_folder, check_writable
 
 Plan = list[list[int]]  # the batches of one update, each a list of example indices
-History = list[dict[str, float]]
 PRECISIONS = ("no", "bf16", "fp16", "auto")
 
 
@@ -147,10 +143,12 @@ def train(
     history: History = []
     if checkpoint:
         checkpoint = Path(checkpoint)
-        run = {"settings": _settings(config, precision), "model": _model(model), "examples": _fingerprint(examples)}
+        settings = asdict(config) | {"precision": precision}
+        del settings["save_every"]  # it changes no result
+        run = identity(settings, model, examples)
         check_folder(checkpoint)
         if (checkpoint / "state.json").exists():
-            history = _load(checkpoint, accelerator, model, optimizer, scaler, run)
+            history = load_checkpoint(checkpoint, accelerator, model, optimizer, scaler, run)
         if accelerator.is_main_process:
             check_writable(checkpoint, CHECKPOINT)
 
@@ -172,7 +170,7 @@ def train(
                 on_update(history)
             due = config.save_every and step % config.save_every == 0
             if checkpoint and (due or interrupted.is_set()):
-                _save(checkpoint, accelerator, model, optimizer, scaler, run, history)
+                save_checkpoint(checkpoint, accelerator, model, optimizer, scaler, run, history)
             if interrupted.is_set():
                 where = f"; run again to go on from {checkpoint}" if checkpoint else ""
                 raise KeyboardInterrupt(f"stopped after update {step} of {len(updates)}{where}")
@@ -285,121 +283,3 @@ def _progress(accelerator: Accelerator, total: int, done: int) -> tqdm:
         disable=not accelerator.is_main_process,
         dynamic_ncols=True,
     )
-
-
-# Checkpoints: safetensors and JSON, written whole or not at all ---------------------------------
-
-CHECKPOINT = ("model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json")
-
-
-def _names(model: torch.nn.Module) -> list[tuple[str, Tensor]]:
-    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-
-
-def _save(folder: Path, accelerator, model, optimizer, scaler, run: dict, history: History) -> None:
-    """Weights, Adam's moments, every process's random state, and where we are in which run."""
-    devices = [torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])
-    # Equal shapes on every process: one row a process.
-    random_states = [accelerator.gather(state.to(accelerator.device).unsqueeze(0)).cpu() for state in devices]
-    if accelerator.is_main_process:
-        state = optimizer.optimizer.state
-        moments = {f"{name}|{key}": value for name, p in _names(model) for key, value in state[p].items()}
-        with new_folder(folder) as new:
-            for name, tensors in (("model", model.state_dict()), ("optimizer", moments)):
-                save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / f"{name}.safetensors")
-            save_file({str(i): rows for i, rows in enumerate(random_states)}, new / "random.safetensors")
-            record = {"run": run, "scaler": scaler.state_dict(), "history": history}
-            (new / "state.json").write_text(json.dumps(record), encoding="utf-8")
-    accelerator.wait_for_everyone()
-
-
-def _load(folder: Path, accelerator, model, optimizer, scaler, run: dict) -> History:
-    with reading(folder):
-        try:
-            record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            before, history = record["run"], record["history"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{folder} holds no checkpoint that this version can go on from (version 0.1.0 did not note the "
-                "model and the texts of a run); remove it to start anew"
-            ) from error
-        if different := _differences(before, run):
-            raise ValueError(
-                f"{folder} is a checkpoint of another run: {'; '.join(different)}. Train as it was begun, "
-                "or remove it to start anew"
-            )
-        weights, moments, states = (load_file(folder / name) for name in CHECKPOINT[:3])
-    model.load_state_dict(weights)
-    for name, parameter in _names(model):
-        optimizer.optimizer.state[parameter] = {
-            key: moments[f"{name}|{key}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
-        }
-    scaler.load_state_dict(record["scaler"])
-    rank = accelerator.process_index % len(states["0"])
-    torch.set_rng_state(states["0"][rank])
-    if "1" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["1"][rank])
-    return history
-
-
-# Which run it is: a resumed one equals an uninterrupted one only if all of this is the same ------
-
-
-def _settings(config: TrainingConfig, precision: str) -> dict:
-    """All settings but how often to save; of the precision, what it means on this machine."""
-    return {k: v for k, v in asdict(config).items() if k != "save_every"} | {"precision": precision}
-
-
-def _model(model: torch.nn.Module) -> dict:
-    """The model's configuration and how many of its tensors are trained."""
-    noise = ("transformers_version", "_name_or_path", "dtype", "architectures")  # these depend on who wrote it last
-
-    def without_noise(part: dict) -> dict:
-        return {k: without_noise(v) if isinstance(v, dict) else v for k, v in part.items() if k not in noise}
-
-    config = getattr(model, "config", None)
-    return {**(without_noise(config.to_dict()) if config else {}), "trained tensors": len(_names(model))}
-
-
-def _fingerprint(examples: Sequence) -> dict:
-    """How many examples there are, and a digest of everything in them but tensors."""
-    digest = hashlib.sha256()
-    for example in examples:
-        text = re.sub(" at 0x[0-9a-fA-F]+>", ">", repr(_plain(example)))  # where an object lies in memory
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return {"number": len(examples), "digest": digest.hexdigest()}
-
-
-def _plain(value):
-    """``value`` without its tensors, whose last digits vary between machines."""
-    if isinstance(value, Tensor):
-        return "tensor"
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if type(value).__repr__ is object.__repr__:
-        return {name: _plain(part) for name, part in getattr(value, "__dict__", {}).items()}
-    return value
-
-
-def _differences(before: dict, now: dict) -> list[str]:
-    """What differs between the run of a checkpoint and this one, in words."""
-    result = []
-    for part in ("settings", "model"):
-        old, new = (_flat(json.loads(json.dumps(run[part]))) for run in (before, now))  # a tuple becomes a list
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                result.append(f"{name}: {old.get(name)!r} in the checkpoint, {new.get(name)!r} now")
-    old, new = before["examples"], now["examples"]
-    if old["number"] != new["number"]:
-        result.append(f"the examples differ ({old['number']} in the checkpoint, {new['number']} now)")
-    elif old != new:
-        result.append(f"the examples differ ({new['number']} both times, but other texts, labels or windows)")
-    return result
-
-
-def _flat(settings: dict, prefix: str = "") -> dict:
-    """{"encoder": {"hidden_size": 32}} as {"encoder.hidden_size": 32}."""
-    result = {}
-    for name, value in settings.items():
-        result |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return result

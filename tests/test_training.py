@@ -16,11 +16,11 @@ import torch
 from safetensors.torch import load_file
 
 from bertsum_lite import training
+from bertsum_lite.checkpoint import _fingerprint
 from bertsum_lite.storage import NEW
 from bertsum_lite.training import (
     Group,
     TrainingConfig,
-    _fingerprint,
     chosen_precision,
     noam,
     plan,
