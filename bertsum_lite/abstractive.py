@@ -371,14 +371,14 @@ class AbstractiveSummarizer(BertsumModel):
         spelling = Spelling(self.tokenizer, document)
         return [text for row in rows if (text := spelling.text(self.tokenizer.convert_ids_to_tokens(row)))]
 
-    def summarize(self, text: str | Sequence[str], search: Search | None = None) -> list[str]:
-        """Summarize one raw text (or the list of its sentences).
+    def summarize(self, text: str | Sequence[str], search: Search | None = None, **writing) -> list[str]:
+        """Summarize one raw text (or the list of its sentences); ``writing`` as in ``write``.
 
         Raises:
             TypeError: if it is no text; a list of texts is for ``summarize_many``.
             ValueError: if there is no text in it.
         """
-        return self.write([document_from(text, self.config.language)], search)[0]
+        return self.write([document_from(text, self.config.language)], search, **writing)[0]
 
     def summarize_many(
         self, texts: Sequence[str | Sequence[str]], search: Search | None = None, **writing

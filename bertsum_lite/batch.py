@@ -37,15 +37,27 @@ def write_rows(
 
     Raises:
         ValueError: if ``output`` exists, or an interrupted run had other settings or other records; says what to do.
+        OSError: if it cannot be written, on a full disk for instance; what is done is kept.
     """
     if output.exists():
         raise ValueError(f"{output} is there already; choose another --output, or remove it")
     part, journal = (output.with_name(f".{output.name}.{kind}") for kind in ("part", "journal"))
+    try:
+        _write(part, journal, records, answer, settings)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"{output} is not finished: {reason}. What is done is kept; the same command goes on") from error
+    os.replace(part, output)
+    journal.unlink()
+
+
+def _write(part: Path, journal: Path, records: Iterable[dict], answer: Callable, settings: dict) -> None:
+    """The rows that are still missing in ``part``, chunk by chunk."""
     done = _resume(part, journal, settings)
+    number = -1
     with open(part, "ab") as rows, open(journal, "ab") as notes:
         if not done:
             _note(notes, settings)
-        number = -1
         for number, chunk in enumerate(chunks(records)):
             digest = hashlib.sha256(json.dumps([(r["id"], r["document"]) for r in chunk]).encode()).hexdigest()
             if number < len(done):
@@ -56,13 +68,12 @@ def write_rows(
                         f"remove {part} to begin again"
                     )
                 continue
-            rows.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in answer(chunk)).encode())
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in answer(chunk))
+            rows.write(lines.encode("utf-8", "backslashreplace"))  # a lone surrogate becomes its JSON escape
             rows.flush()
             _note(notes, {"digest": digest, "bytes": rows.tell()})
     if number + 1 < len(done):
         raise ValueError(f"there are fewer documents than when the run was interrupted; remove {part} to begin again")
-    os.replace(part, output)
-    journal.unlink()
 
 
 def _note(journal, line: dict) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 # For summaries of one sentence. 500 documents held out of SciTLDR's training set ask for 2 to 4 (cross entropy).
 CENTRALITY = 4.0
@@ -52,9 +53,8 @@ def train(args: argparse.Namespace) -> None:
     if (checkpoint / "state.json").exists():
         say(f"going on from {checkpoint}")
     settings = replace(settings, epochs=args.epochs or settings.epochs)
-    if args.task == "extractive" and len(examples) < 1000:
-        settings = small(len(examples), settings.epochs)
-    settings = shortened(settings, len(examples))
+    few = args.task == "extractive" and len(examples) < 1000
+    settings = small(len(examples), settings.epochs) if few else shortened(settings, len(examples))
     if args.learning_rate:
         settings = with_peak(settings, args.learning_rate)
     tokens = args.tokens_per_batch or (16_384 if torch.cuda.is_available() else settings.tokens_per_batch)
@@ -105,6 +105,8 @@ def summarize(args: argparse.Namespace) -> None:
     """Summarize a text, files, a folder of .txt files, or a corpus."""
     if sum([args.text is not None, bool(args.files), args.data is not None]) > 1:
         raise ValueError("give one of FILE, --text and --data")
+    if args.text is not None and args.output is not None:
+        raise ValueError("--output is for files and corpora; the summary of --text goes to standard output")
     files = list(text_files(args.files or ["-"]))
     if args.text is not None or (args.data is None and args.output is None and len(files) == 1):
         text = args.text if args.text is not None else read_text(files[0])
@@ -213,7 +215,7 @@ def read_text(file: str) -> str:
         name = "standard input" if file == "-" else file
         raise ValueError(
             f"{name} is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}; convert it first, for example "
-            f"with  iconv -f LATIN1 -t UTF-8 {'FILE' if file == '-' else file} > utf8.txt"
+            f"with  iconv -f LATIN1 -t UTF-8 {'FILE' if file == '-' else quote(file)} > utf8.txt"
         ) from error
 
 

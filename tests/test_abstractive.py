@@ -318,7 +318,7 @@ def test_many_texts_are_written_in_order_and_a_list_of_texts_is_refused(writer):
 
 SPELLINGS = [
     "$3.5 million, U.S., 10-year-old",
-    "The mayor's 1,650 years (at least) \"were not fair\" he said.",
+    'The mayor\'s 1,650 years (at least) "were not fair" he said.',
     "Don't go at 9:30 a.m. to St. Ives / Bath, 50% of it.",
     "Omar Reyes and McDonald's paid €2,000; see http://example.org/a_b?c=1#d.",
 ]

@@ -160,7 +160,7 @@ def test_a_model_that_writes_starts_from_one_that_chooses(trained, model, capsys
     code, out, err = run(capsys, "evaluate", "--model", writes, "--data", trained, "--json")
     assert (code, list(json.loads(out))[-1]) == (0, "bertsum")
     assert "writing" in err
-    assert run(capsys, "summarize", "--text", TEXT, "--model", writes, "--json")[0] == 0
+    assert run(capsys, "summarize", "--text", TEXT, "--model", writes, "--json", "--tokens-per-batch", 99)[0] == 0
     code, out, err = run(capsys, "summarize", "--text", TEXT, "--model", writes, "--k", 2, "--scores")
     assert (code, out) == (2, "")
     assert "--k, --scores choose sentences" in err
@@ -245,6 +245,32 @@ def test_a_corpus_is_summarized_in_order_and_as_one_by_one(model, capsys, tmp_pa
     assert json.loads(out)["summary"] == rows[7]["summary"]
 
 
+def test_a_full_disk_keeps_what_is_done(model, capsys, tmp_path, articles, monkeypatch):
+    options = ["summarize", "--data", articles, "--model", model, "--output", tmp_path / "out.jsonl"]
+    note, count = batch._note, []
+
+    def full(journal, line):
+        count.append(line)
+        if len(count) == 3:
+            raise OSError(28, "No space left on device")
+        note(journal, line)
+
+    monkeypatch.setattr(batch, "_note", full)
+    code, _, err = run(capsys, *options)
+    assert code == 2
+    assert "out.jsonl is not finished: No space left on device. What is done is kept" in err
+    assert run(capsys, *options)[0] == 0
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 150
+
+
+def test_lone_surrogates_come_out_as_they_went_in(model, capsys, tmp_path):
+    row = json.dumps({"id": "a\udc80", "document": ["A \ud800 word.", "Two."], "summary": ["A."]})
+    output = tmp_path / "out.jsonl"
+    options = ["--data", write(tmp_path / "a.jsonl", row), "--model", model, "--output", output, "--k", 2]
+    assert run(capsys, "summarize", *options)[0] == 0
+    assert json.loads(output.read_text(encoding="utf-8")) == {"id": "a\udc80", "summary": ["A \ud800 word.", "Two."]}
+
+
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_file(model, capsys, tmp_path, articles, monkeypatch, after):
     options = ["summarize", "--data", articles, "--model", model, "--k", 1]
@@ -322,6 +348,7 @@ def test_label_prints_one_object_a_document(trained, capsys):
         (["summarize", "--text", " ", "--model", "MODEL"], "the text is empty"),
         (["summarize", "--text", "A b.", "--model", "no-such-model"], "no-such-model"),
         (["summarize", "--text", "A b.", "--data", "x.jsonl", "--model", "MODEL"], "one of FILE, --text and --data"),
+        (["summarize", "--text", "A b.", "--output", "x", "--model", "MODEL"], "--output is for files"),
         (["summarize", "--text", "A b.", "--model", "MODEL", "--device", "cuda:9"], "there is no device 'cuda:9'"),
         (["evaluate", "--model", "MODEL", "--data", "nowhere"], "no corpus 'nowhere'"),
         (["evaluate", "--model", "MODEL", "--data", "harbour", "--split", "dev"], "it holds"),
