@@ -4,10 +4,12 @@ While it is at work, the rows stand in a hidden file beside the output, and a jo
 The output itself appears at the end, whole.
 """
 
+import ctypes
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +21,9 @@ def chunks(records: Iterable[dict], size: int = CHUNK) -> Iterator[list[dict]]:
     records = iter(records)
     while chunk := list(islice(records, size)):
         yield chunk
+        # Tensors of many sizes leave holes in the memory, and glibc keeps them; so the process would grow for ever.
+        with suppress(OSError, AttributeError, TypeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def write_rows(

@@ -144,6 +144,8 @@ def summarize_many(args: argparse.Namespace, files: list[str]) -> None:
 
     if args.output:
         check_writable(args.output.parent)
+    # Before torch is imported: oneDNN would keep a compiled kernel for each of the last 1,024 shapes of a batch.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
     model = load(args)
     limits = limits_for(model, args)
 

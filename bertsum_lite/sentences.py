@@ -16,7 +16,7 @@ UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 
 # The zero-width space and the byte order mark separate words or files; inside a word they mean nothing.
 AS_SPACE = str.maketrans("\u200b\ufeff", "  ")
-CONTROLS = dict.fromkeys(c for c in (*range(0x20), *range(0x7F, 0xA0)) if not chr(c).isspace())  # no text at all
+CONTROLS = [c for c in (*range(0x20), *range(0x7F, 0xA0)) if not chr(c).isspace()]  # no text at all
 BREAKS = str.maketrans(dict.fromkeys("\n\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029", " "))
 VISIBLE = regex.compile(r"[^\s\p{Default_Ignorable_Code_Point}\p{Cc}]")
 WORD = regex.compile(r"(?V1)[[\p{L}\p{N}]--\p{Default_Ignorable_Code_Point}]")
@@ -84,7 +84,7 @@ def clean(text: str) -> str:
     emoji are built with joiners; but where nothing is visible, there is no text.
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return " ".join(text.translate(AS_SPACE | CONTROLS).split()) if VISIBLE.search(text) else ""
+    return " ".join(text.translate(AS_SPACE | dict.fromkeys(CONTROLS)).split()) if VISIBLE.search(text) else ""
 
 
 def split_sentences(text: str, language: str = "en") -> list[str]:
@@ -139,7 +139,7 @@ def split_spans(text: str, language: str = "en") -> list[tuple[int, int]]:
             stacklevel=2,
         )
     # From here on a text of the same length, so that places in it are places in the original.
-    text = regex.sub("[\ud800-\udfff]", "\ufffd", text.translate(AS_SPACE))
+    text = regex.sub("[\ud800-\udfff]", "\ufffd", text.translate(AS_SPACE | dict.fromkeys(CONTROLS, " ")))
     spans: list[tuple[int, int]] = []
     for start, end in _stretches(text):
         for item in _items(text, start, end):
@@ -178,7 +178,7 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
     place = 0
     starts, block = [], []
     for line in [*text.splitlines(keepends=True), ""]:
-        if VISIBLE.search(line):
+        if line.strip():
             starts.append(place)
             block.append(line.strip())
             place += len(line)
@@ -188,7 +188,7 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
             starts = [start for start, new in zip(starts, _new(block)) if new]
             yield from zip(starts, [*starts[1:], place])
             starts, block = [], []
-        if not VISIBLE.search(line):
+        if not line.strip():
             place += len(line)
 
 

@@ -371,3 +371,8 @@ def test_html_is_said_once_and_kept():
 @pytest.mark.parametrize("text", ["Use the <b> tag.", "a < b and c > d", "<anna> hi", "船停了" * 60, ""])
 def test_ordinary_texts_warn_of_nothing(text):
     split_sentences(text)  # warnings are errors here
+
+
+def test_a_line_of_invisible_characters_is_lost_no_more_than_any_other():
+    for text in ("One.\n\u202e\nTwo.", "\u200e\n\nOne.\n\n\u200d", "One\x1b.\n\x1b\nTwo"):
+        assert "".join("".join(split_sentences(text)).split()) == "".join(clean(text).split())
