@@ -257,25 +257,14 @@ class ExtractiveSummarizer(BertsumModel):
     def extract(
         self,
         documents: Sequence[Sequence[str]],
-        k: int | None = None,
-        words: int | None = None,
-        ratio: float | None = None,
-        threshold: float | None = None,
-        block_trigrams: bool = True,
-        **scoring,
+        *,
+        tokens_per_batch: int = 4096,
+        progress: Callable[[list], list] = lambda batches: batches,
+        ids: Sequence[str] | None = None,
+        **choice,
     ) -> list[list[int]]:
-        """Indices of the chosen sentences of each document.
-
-        Args:
-            k, words, threshold, block_trigrams: see ``bertsum_lite.selection.select``. Where neither ``k``
-                nor another limit is given, ``config.k`` sentences are chosen.
-            ratio: at most this share of the document's words, above 0 and up to 1.
-            scoring: as in ``score_documents``.
-
-        Warns where a document has fewer than ``k`` sentences that do not repeat each other.
-        """
-        scores = self.score_documents(documents, **scoring)
-        return self.choose(documents, scores, k, words, ratio, threshold, block_trigrams)
+        """Indices of the chosen sentences of each document: ``score_documents``, then ``choose`` with ``choice``."""
+        return self.choose(documents, self.score_documents(documents, tokens_per_batch, progress, ids), **choice)
 
     def choose(
         self,
@@ -287,7 +276,15 @@ class ExtractiveSummarizer(BertsumModel):
         threshold: float | None = None,
         block_trigrams: bool = True,
     ) -> list[list[int]]:
-        """``extract``, where the scores are known."""
+        """Indices of the chosen sentences of each document, given its ``scores``.
+
+        Args:
+            k, words, threshold, block_trigrams: see ``bertsum_lite.selection.select``. Where neither ``k``
+                nor another limit is given, ``config.k`` sentences are chosen.
+            ratio: at most this share of the document's words, above 0 and up to 1.
+
+        Warns where a document has fewer than ``k`` sentences that do not repeat each other.
+        """
         if ratio is not None and not 0 < ratio <= 1:
             raise ValueError(f"the ratio is a share of the text's words, above 0 and up to 1, got {ratio}")
         limited = not (words is ratio is threshold is None)
@@ -312,7 +309,7 @@ class ExtractiveSummarizer(BertsumModel):
         """Summarize one raw text (or the list of its sentences): its chosen sentences, in their order.
 
         Args:
-            choice: ``k``, ``words``, ``ratio``, ``threshold``, ``block_trigrams`` as in ``extract``.
+            choice: ``k``, ``words``, ``ratio``, ``threshold``, ``block_trigrams`` as in ``choose``.
 
         Raises:
             TypeError: if it is no text; a list of texts is for ``summarize_many``.
