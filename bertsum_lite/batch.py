@@ -21,9 +21,16 @@ def chunks(records: Iterable[dict], size: int = CHUNK) -> Iterator[list[dict]]:
     records = iter(records)
     while chunk := list(islice(records, size)):
         yield chunk
-        # Tensors of many sizes leave holes in the memory, and glibc keeps them; so the process would grow for ever.
-        with suppress(OSError, AttributeError, TypeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
+
+
+def steady_memory() -> None:
+    """Ask glibc to give freed tensors back to the system at once.
+
+    Else it keeps the holes that tensors of many sizes leave, and a process that works for hours grows and grows.
+    """
+    mmap_threshold = -3  # M_MMAP_THRESHOLD in malloc.h
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).mallopt(mmap_threshold, 2**20)
 
 
 def write_rows(

@@ -138,14 +138,13 @@ def summarize_many(args: argparse.Namespace, files: list[str]) -> None:
     """Many texts, a chunk at a time: to standard output, or to ``--output`` so that an interrupted run can go on."""
     from tqdm import tqdm
 
-    from bertsum_lite.batch import chunks, write_rows
+    from bertsum_lite.batch import chunks, steady_memory, write_rows
     from bertsum_lite.sentences import join_sentences
     from bertsum_lite.storage import check_writable
 
     if args.output:
         check_writable(args.output.parent)
-    # Before torch is imported: oneDNN would keep a compiled kernel for each of the last 1,024 shapes of a batch.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+    steady_memory()
     model = load(args)
     limits = limits_for(model, args)
 
