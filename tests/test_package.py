@@ -1,4 +1,4 @@
-"""tiers, plots, and what an import costs."""
+"""tiers, the package, plots."""
 
 import subprocess
 import sys
