@@ -2,7 +2,7 @@
 
 Each takes a document (a list of sentences) and returns the indices of the chosen ones, sorted;
 ``centrality`` gives every sentence a number, for a model to weigh. The ceiling is
-``bertsum_lite.oracle.greedy_oracle``.
+``bertsum_lite.oracle.ceiling``.
 """
 
 import math
