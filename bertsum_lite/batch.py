@@ -99,7 +99,8 @@ def _resume(part: Path, journal: Path, settings: dict) -> list[dict]:
         part.unlink(missing_ok=True)
         journal.unlink(missing_ok=True)
         return []
-    lines = [json.loads(line) for line in journal.read_bytes().split(b"\n")[:-1]]  # the last may be half a line
+    raw = journal.read_bytes().splitlines(keepends=True)
+    lines = [json.loads(line) for line in raw if line.endswith(b"\n")]  # the last may be half a line
     differences = [
         f"{name} was {lines[0].get(name)!r} and is {settings.get(name)!r}"
         for name in (lines[0].keys() | settings.keys() if lines else ())
@@ -113,7 +114,5 @@ def _resume(part: Path, journal: Path, settings: dict) -> list[dict]:
     size = part.stat().st_size
     done = [note for note in lines[1:] if note["bytes"] <= size]
     os.truncate(part, done[-1]["bytes"] if done else 0)
-    with open(journal, "wb") as notes:
-        for line in [settings, *done] if done else []:
-            _note(notes, line)
+    os.truncate(journal, sum(map(len, raw[: len(done) + 1])) if done else 0)  # needs no room on a full disk
     return done

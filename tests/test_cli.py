@@ -255,10 +255,20 @@ def test_a_full_disk_keeps_what_is_done(model, capsys, tmp_path, articles, monke
             raise OSError(28, "No space left on device")
         note(journal, line)
 
+    def full_again():
+        raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(batch, "_note", full)
     code, _, err = run(capsys, *options)
     assert code == 2
     assert "out.jsonl is not finished: No space left on device. What is done is kept" in err
+    journal = tmp_path / ".out.jsonl.journal"
+    kept = journal.read_bytes()
+    assert kept.count(b"\n") == 2  # the settings and the first chunk
+    monkeypatch.setattr(batch, "_note", lambda *_: full_again())
+    assert run(capsys, *options)[0] == 2
+    assert journal.read_bytes() == kept
+    monkeypatch.setattr(batch, "_note", note)
     assert run(capsys, *options)[0] == 0
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 150
 
